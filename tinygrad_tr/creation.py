@@ -1,0 +1,163 @@
+"""Making Tensors: from data, filled with a number, in steps, or at random."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_tr.errors import DtypeError, ShapeError
+from tinygrad_tr.graph import Defaults, Variable, constant
+from tinygrad_tr.rule import answers, require_float
+from tinygrad_tr.rules.shape import as_shape
+from tinygrad_tr.tensor import Tensor
+
+Shape = Any  # an integer or a sequence of integers
+
+
+class Random:
+    """The generator that everything random uses unless one is passed."""
+
+    generator = np.random.default_rng(0)
+
+
+def manual_seed(seed: int) -> np.random.Generator:
+    """Start the default generator afresh; the same seed gives the same numbers."""
+    Random.generator = np.random.default_rng(seed)
+    return Random.generator
+
+
+def generator_or_default(generator: np.random.Generator | None) -> np.random.Generator:
+    """The generator that was passed, or `manual_seed`'s."""
+    return Random.generator if generator is None else generator
+
+
+def made(value: Any, dtype: Any, requires_grad: bool, name: str | None) -> Tensor:
+    """A Tensor over an array that nobody else holds, without another copy."""
+    tensor: Tensor = constant(np.asarray(value, dtype or Defaults.dtype)[()])
+    tensor._name = name
+    if requires_grad:
+        require_float("requires_grad", tensor)
+        tensor.tracked = True
+    return tensor
+
+
+def tensor(
+    data: Any, *, requires_grad: bool = False, dtype: Any = None, name: str | None = None
+) -> Tensor:
+    """`Tensor(data)`, under PyTorch's name."""
+    return Tensor(data, requires_grad=requires_grad, dtype=dtype, name=name)
+
+
+def sizes(operation: str, shape: tuple[Shape, ...]) -> tuple[int, ...]:
+    """`zeros(2, 3)` and `zeros((2, 3))` mean the same."""
+    lengths = as_shape(shape[0]) if len(shape) == 1 else as_shape(shape)
+    if any(n < 0 for n in lengths):
+        raise ShapeError(operation, "a negative length", got=f"{lengths}", wanted="lengths ≥ 0")
+    return lengths
+
+
+def zeros(
+    *shape: Shape, requires_grad: bool = False, dtype: Any = None, name: str | None = None
+) -> Tensor:
+    """A Tensor of zeros."""
+    return made(np.zeros(sizes("zeros", shape)), dtype, requires_grad, name)
+
+
+def ones(
+    *shape: Shape, requires_grad: bool = False, dtype: Any = None, name: str | None = None
+) -> Tensor:
+    """A Tensor of ones."""
+    return made(np.ones(sizes("ones", shape)), dtype, requires_grad, name)
+
+
+def full(
+    shape: Shape,
+    fill_value: float,
+    *,
+    requires_grad: bool = False,
+    dtype: Any = None,
+    name: str | None = None,
+) -> Tensor:
+    """A Tensor of one number."""
+    return made(np.full(sizes("full", (shape,)), fill_value), dtype, requires_grad, name)
+
+
+def eye(n: int, m: int | None = None, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """The identity, (n, n) or (n, m)."""
+    return made(np.eye(n, m), dtype, requires_grad, None)
+
+
+def arange(*limits: float, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Steps as `range` makes them: integers stay int64, floats get the default dtype."""
+    whole = all(isinstance(limit, (int, np.integer)) for limit in limits)
+    steps = np.arange(*limits)
+    return made(steps, dtype or (np.int64 if whole else None), requires_grad, None)
+
+
+def linspace(
+    start: float, stop: float, num: int = 50, *, dtype: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """`num` numbers from start to stop, both included."""
+    return made(np.linspace(start, stop, num), dtype, requires_grad, None)
+
+
+def rand(
+    *shape: Shape,
+    generator: np.random.Generator | None = None,
+    requires_grad: bool = False,
+    dtype: Any = None,
+    name: str | None = None,
+) -> Tensor:
+    """Uniform in [0, 1)."""
+    draw = generator_or_default(generator).random(sizes("rand", shape))
+    return made(draw, dtype, requires_grad, name)
+
+
+def randn(
+    *shape: Shape,
+    generator: np.random.Generator | None = None,
+    requires_grad: bool = False,
+    dtype: Any = None,
+    name: str | None = None,
+) -> Tensor:
+    """Standard normal."""
+    draw = generator_or_default(generator).standard_normal(sizes("randn", shape))
+    return made(draw, dtype, requires_grad, name)
+
+
+def randint(
+    low: int, high: int, shape: Shape, *, generator: np.random.Generator | None = None
+) -> Tensor:
+    """Integers in [low, high)."""
+    draw = generator_or_default(generator).integers(low, high, sizes("randint", (shape,)))
+    return made(draw, np.int64, False, None)
+
+
+def like(operation: str, x: Any, dtype: Any) -> tuple[tuple[int, ...], Any]:
+    if not isinstance(x, (Variable, np.ndarray, np.generic)):
+        raise DtypeError(operation, "not a Tensor", got=type(x).__name__, wanted="a Tensor")
+    return x.shape, dtype or x.dtype
+
+
+@answers(np.zeros_like)
+def zeros_like(a: Any, dtype: Any = None, *, requires_grad: bool = False) -> Tensor:
+    """Zeros in the shape and dtype of a."""
+    shape, dtype = like("zeros_like", a, dtype)
+    return made(np.zeros(shape, dtype), dtype, requires_grad, None)
+
+
+@answers(np.ones_like)
+def ones_like(a: Any, dtype: Any = None, *, requires_grad: bool = False) -> Tensor:
+    """Ones in the shape and dtype of a."""
+    shape, dtype = like("ones_like", a, dtype)
+    return made(np.ones(shape, dtype), dtype, requires_grad, None)
+
+
+@answers(np.full_like)
+def full_like(
+    a: Any, fill_value: float, dtype: Any = None, *, requires_grad: bool = False
+) -> Tensor:
+    """One number in the shape and dtype of a."""
+    shape, dtype = like("full_like", a, dtype)
+    return made(np.full(shape, fill_value, dtype), dtype, requires_grad, None)

@@ -1,0 +1,1 @@
+"""The derivative table: every rule of the library, by family."""

@@ -1,0 +1,266 @@
+"""Arithmetic and comparison, elementwise: what Python's operators mean.
+
+At kinks the conventions are PyTorch's: ties of maximum and minimum share the gradient
+equally, |x|'(0) = 0, and x⁰ has derivative 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinygrad_tr.rule import answers, rule
+
+
+@rule(np.add, symbol="+", linear=True)
+def add(x, y):
+    """x + y."""
+    return x + y, lambda g: g, lambda g: g
+
+
+@rule(np.subtract, symbol="−", linear=True)
+def subtract(x, y):
+    """x − y."""
+    return x - y, lambda g: g, lambda g: -g
+
+
+@rule(np.multiply, symbol="×")
+def multiply(x, y):
+    """x · y."""
+    return x * y, lambda g: g * y, lambda g: g * x
+
+
+@rule(np.divide, symbol="÷")
+def divide(x, y):
+    """x / y. ∂/∂y = −(x/y)/y, so the output is kept and not x."""
+    out = x / y
+    return out, lambda g: g / y, lambda g: -g * out / y
+
+
+@rule(np.power, symbol="^")
+def power(x, y):
+    """xʸ. ∂/∂x = y xʸ⁻¹, and 0 where y = 0; ∂/∂y = xʸ ln x, and 0 where x = 0 ≤ y."""
+    out = x**y
+    return out, lambda g: g * power_slope(x, y), lambda g: g * out * log_of_base(x, y)
+
+
+def power_slope(x, y):
+    """∂xʸ/∂x. Where y = 0 the factor 0 must win even if x⁻¹ is infinite."""
+    if isinstance(y, (int, float)):
+        return y * x ** (y - 1) if y else np.zeros_like(x)
+    zero = np.equal(y, 0)
+    return np.where(zero, 0, y) * x ** np.where(zero, 1, y - 1)
+
+
+def log_of_base(x, y):
+    """ln x, but 0 where 0ʸ is constant in y."""
+    return np.log(np.where(np.equal(x, 0) & np.greater_equal(y, 0), 1, x))
+
+
+@rule(np.negative, symbol="−", linear=True)
+def negative(x):
+    """−x."""
+    return -x, lambda g: -g
+
+
+@rule(np.positive, symbol="+", linear=True)
+def positive(x):
+    """+x, a new Tensor of the same values."""
+    return +x, lambda g: g
+
+
+@rule(np.absolute, symbol="|·|", linear=True)
+def absolute(x):
+    """|x|. Derivative sign x, 0 at 0."""
+    return np.absolute(x), lambda g: g * np.sign(x)
+
+
+@rule(np.square, symbol="x²")
+def square(x):
+    """x²."""
+    return np.square(x), lambda g: g * (2 * x)
+
+
+@rule(np.reciprocal, symbol="1/x")
+def reciprocal(x):
+    """1/x. Derivative −(1/x)², from the output."""
+    out = np.reciprocal(x)
+    return out, lambda g: -g * out * out
+
+
+@rule(np.maximum, linear=True)
+def maximum(x, y):
+    """The larger of x and y; where they tie, each gets half of the gradient."""
+    return np.maximum(x, y), *shares(x, y, np.greater)
+
+
+@rule(np.minimum, linear=True)
+def minimum(x, y):
+    """The smaller of x and y; where they tie, each gets half of the gradient."""
+    return np.minimum(x, y), *shares(x, y, np.less)
+
+
+@rule(np.fmax, linear=True)
+def fmax(x, y):
+    """The larger of x and y, ignoring NaN."""
+    return np.fmax(x, y), *shares(x, y, lambda a, b: np.greater(a, b) | np.isnan(b))
+
+
+@rule(np.fmin, linear=True)
+def fmin(x, y):
+    """The smaller of x and y, ignoring NaN."""
+    return np.fmin(x, y), *shares(x, y, lambda a, b: np.less(a, b) | np.isnan(b))
+
+
+def shares(x, y, wins):
+    """The pullbacks of a choice between x and y: all to the winner, half each at a tie."""
+    return (
+        lambda g: np.where(np.equal(x, y), 0.5 * g, np.where(wins(x, y), g, 0)),
+        lambda g: np.where(np.equal(x, y), 0.5 * g, np.where(wins(y, x), g, 0)),
+    )
+
+
+@rule(elementwise=True, linear=True)
+def clip_(x, low, high):
+    """x limited to [low, high]; either bound may be None. Inside, bounds included, slope 1.
+
+    The bounds are differentiable too: where one is active it gets the gradient.
+    """
+    out = np.clip(x, low, high)
+    below = False if low is None else np.less(x, low)
+    above = False if high is None else np.greater(x, high)
+    return (
+        out,
+        lambda g: np.where(below | above, 0, g),
+        lambda g: np.where(below, g, 0),
+        lambda g: np.where(above, g, 0),
+    )
+
+
+@answers(np.clip)
+def clip(a, a_min=None, a_max=None, *, min=None, max=None):  # noqa: A002  NumPy's own names
+    """a limited to [a_min, a_max], elementwise; a bound of None does not limit."""
+    return clip_(a, a_min if min is None else min, a_max if max is None else max)
+
+
+@rule(elementwise=True, linear=True)
+def where_(condition, x, y):
+    """x where the condition holds, else y."""
+    return (
+        np.where(condition, x, y),
+        None,
+        lambda g: np.where(condition, g, 0),
+        lambda g: np.where(condition, 0, g),
+    )
+
+
+@answers(np.where)
+def where(condition, x=None, y=None):
+    """x where the condition holds, else y; with the condition alone, np.nonzero of it."""
+    if x is None and y is None:
+        return np.nonzero(condition)
+    return where_(condition, x, y)
+
+
+@rule(np.hypot)
+def hypot(x, y):
+    """√(x² + y²). Derivatives x/out and y/out, 0 at the origin."""
+    out = np.hypot(x, y)
+
+    def length():
+        return np.where(np.equal(out, 0), 1, out)
+
+    return out, lambda g: g * x / length(), lambda g: g * y / length()
+
+
+@rule(np.logaddexp)
+def logaddexp(x, y):
+    """ln(eˣ + eʸ), without overflow."""
+    out = np.logaddexp(x, y)
+    return out, lambda g: g * np.exp(x - out), lambda g: g * np.exp(y - out)
+
+
+@rule(np.logaddexp2)
+def logaddexp2(x, y):
+    """log₂(2ˣ + 2ʸ), without overflow."""
+    out = np.logaddexp2(x, y)
+    return out, lambda g: g * np.exp2(x - out), lambda g: g * np.exp2(y - out)
+
+
+@rule(np.remainder, symbol="mod")
+def remainder(x, y):
+    """x − y⌊x/y⌋, with the sign of y. ∂/∂x = 1, ∂/∂y = −⌊x/y⌋."""
+    return np.remainder(x, y), lambda g: g, lambda g: -g * np.floor_divide(x, y)
+
+
+@rule(np.fmod)
+def fmod(x, y):
+    """x − y·trunc(x/y), with the sign of x. ∂/∂x = 1, ∂/∂y = −trunc(x/y)."""
+    return np.fmod(x, y), lambda g: g, lambda g: -g * np.trunc(x / y)
+
+
+@rule(np.copysign, linear=True)
+def copysign(x, y):
+    """|x| with the sign of y. The derivative in x is ±1, 0 at x = 0."""
+    out = np.copysign(x, y)
+    return out, lambda g: g * np.sign(x) * np.sign(out), None
+
+
+# Piecewise constant or not numbers at all: these compute, and the gradient stops here.
+STEPS = (
+    np.sign, np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.heaviside,
+    np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal,
+    np.logical_and, np.logical_or, np.logical_xor, np.logical_not,
+    np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift,
+    np.isfinite, np.isinf, np.isnan, np.signbit, np.gcd, np.lcm,
+)  # fmt: skip
+
+SYMBOLS = {
+    "floor_divide": "//", "greater": ">", "greater_equal": "≥", "less": "<", "less_equal": "≤",
+    "equal": "=", "not_equal": "≠", "logical_and": "and", "logical_or": "or", "logical_not": "not",
+}  # fmt: skip
+
+
+def step(ufunc):
+    """The rule of a NumPy function whose derivative is 0 wherever it exists."""
+
+    def function(*inputs):
+        return (ufunc(*inputs),)
+
+    function.__name__ = ufunc.__name__
+    function.__doc__ = f"np.{ufunc.__name__}: computes, and stops the gradient."
+    return rule(ufunc, symbol=SYMBOLS.get(ufunc.__name__))(function)
+
+
+for ufunc in STEPS:
+    globals()[ufunc.__name__] = step(ufunc)
+
+
+@rule(elementwise=True)
+def round_(x, *, decimals=0):
+    """x to the given number of decimals; stops the gradient."""
+    return (np.round(x, decimals),)
+
+
+@answers(np.round, np.around)
+def round(a, decimals=0):  # noqa: A001  NumPy's own name
+    """a to the given number of decimals, halves to even; stops the gradient."""
+    return round_(a, decimals=decimals)
+
+
+@answers(np.isclose)
+def isclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
+    """Whether |a − b| ≤ atol + rtol |b|, elementwise."""
+    near = np.less_equal(np.absolute(a - b), atol + rtol * np.absolute(b)) | np.equal(a, b)
+    return near | (np.isnan(a) & np.isnan(b)) if equal_nan else near
+
+
+@answers(np.allclose)
+def allclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
+    """Whether all elements are close, as a Python bool."""
+    return bool(np.all(isclose(a, b, rtol, atol, equal_nan)))
+
+
+@answers(np.divmod)
+def divmod(x, y):  # noqa: A001  NumPy's own name
+    """(x // y, x % y)."""
+    return np.floor_divide(x, y), np.remainder(x, y)
