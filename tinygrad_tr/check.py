@@ -37,7 +37,7 @@ def gradcheck(
         if y.dtype.kind != "f":
             continue
         leaves = [arguments[i] for i in places]
-        expected = differences(function, arguments, places, which, eps)
+        expected = differences(function, arguments, places, which, y.size, eps)
         for flat in range(y.size):
             unit = np.zeros(y.size)
             unit[flat] = 1
@@ -123,9 +123,14 @@ def prepared(inputs: Any) -> tuple[list[Any], list[int]]:
 
 
 def differences(
-    function: Callable[..., Any], arguments: list[Any], places: list[int], which: int, eps: float
+    function: Callable[..., Any],
+    arguments: list[Any],
+    places: list[int],
+    which: int,
+    rows: int,
+    eps: float,
 ) -> list[Any]:
-    """Central differences of output `which`: one (y.size, *x.shape) table per checked input."""
+    """Central differences of output `which`: one (rows, *x.shape) table per checked input."""
     tables = []
     for i in places:
         x = np.array(arguments[i].value)
@@ -139,7 +144,6 @@ def differences(
                 results = [y for y in as_list(function(*changed)) if isinstance(y, Tensor)]
                 pair.append(np.asarray(results[which].value, np.float64).ravel())
             columns.append((pair[0] - pair[1]) / (2 * eps))
-        rows = len(columns[0]) if columns else 0
         table = np.stack(columns, axis=1) if columns else np.zeros((rows, 0))
         tables.append(table.reshape(rows, *x.shape))
     return tables

@@ -6,6 +6,8 @@ equally, |x|'(0) = 0, and x⁰ has derivative 0.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tinygrad_tr.rule import answers, rule
@@ -53,6 +55,8 @@ def power_slope(x, y):
 
 def log_of_base(x, y):
     """ln x, but 0 where 0ʸ is constant in y."""
+    if isinstance(x, (int, float)) and x > 0:
+        return math.log(x)  # a Python number: it must not make a float32 gradient float64
     return np.log(np.where(np.equal(x, 0) & np.greater_equal(y, 0), 1, x))
 
 
