@@ -1,11 +1,11 @@
 """tinygrad_tr: an autograd engine on NumPy, small enough to read and fast enough to use.
 
-    import tinygrad_tr as tt
+import tinygrad_tr as tt
 
-    a, b, c = (tt.Tensor(v, requires_grad=True) for v in (5.0, 3.0, 2.0))
-    J = 3 * (a + b * c)
-    J.backward()  # a.grad, b.grad, c.grad are 3, 6, 9
-    J.draw()      # the picture of both passes
+a, b, c = (tt.Tensor(v, requires_grad=True) for v in (5.0, 3.0, 2.0))
+J = 3 * (a + b * c)
+J.backward()  # a.grad, b.grad, c.grad are 3, 6, 9
+J.draw()      # the picture of both passes
 """
 
 from __future__ import annotations
@@ -142,9 +142,9 @@ from tinygrad_tr.rules.elementwise import (
     exp2,
     expm1,
     log,
-    log10,
     log1p,
     log2,
+    log10,
     nan_to_num,
     rad2deg,
     rsqrt,
@@ -368,9 +368,9 @@ __all__ = [
     "less_equal",
     "linspace",
     "log",
-    "log10",
     "log1p",
     "log2",
+    "log10",
     "log_softmax",
     "logaddexp",
     "logaddexp2",

@@ -148,6 +148,12 @@ def explain(
         return LinearAlgebraError(rule.name, str(error), got=got)
     if isinstance(error, IndexError):
         return IndexingError(rule.name, str(error), got=got)
+    if isinstance(error, AttributeError):
+        if not any(isinstance(x, (bool, int, float)) for x in inputs):
+            raise error  # not the caller's fault
+        return ShapeError(
+            rule.name, "a Python number has no axes", got=got, wanted="Tensors or NumPy arrays"
+        )
     if isinstance(error, TypeError):
         strange = [x for x in inputs if not is_number_like(x)]
         problem = f"{describe(strange[0])} is not a number" if strange else str(error)

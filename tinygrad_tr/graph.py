@@ -167,7 +167,7 @@ def record(rule: Rule, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> An
         result = rule.function(*values, **keywords) if keywords else rule.function(*values)
     except TinygradError:
         raise
-    except (TypeError, ValueError, IndexError, ArithmeticError) as error:
+    except (TypeError, ValueError, IndexError, ArithmeticError, AttributeError) as error:
         raise explain(rule, values, keywords, error) from None
     value = result[0]
     recording, anomaly = modes.flags
@@ -329,6 +329,7 @@ def sweep(
     readings: Mapping[Node, Any] | None = None,
     targets: Collection[Any] = (),
     watch: Callable[[Node, Any, Sequence[Array | None]], None] | None = None,
+    hooks: bool = True,
 ) -> dict[Any, Array]:
     """The gradients of sum(root · seed) with respect to the leaves and the targets.
 
@@ -336,7 +337,7 @@ def sweep(
     node has arrived when it is visited. `readings` replaces the nodes' own pullbacks (those
     of a second reading); `targets` restricts the sweep to the way to them; `watch` is shown
     each node with its gradient and what its pullbacks made of it. `free` drops each node's
-    pullbacks as it is passed.
+    pullbacks as it is passed. Without `hooks`, the user's hooks do not run.
     """
     targets = frozenset(targets)
     way = leading_to(targets, roots) if targets else None
@@ -354,7 +355,7 @@ def sweep(
     while heap:
         node = heappop(heap)[1]
         g = pending.pop(node)
-        if node.hooks:
+        if hooks and node.hooks:
             g = run_hooks(node.hooks, g)
         if node in targets:
             found[node] = g
@@ -373,7 +374,7 @@ def sweep(
             pullbacks = restored(node)
         if pullbacks is None:
             raise_freed(node)
-        if node.stamp < changes.latest:
+        if readings is None and node.stamp < Changes.latest:
             refuse_changed(node)
         if node.rule.joint:
             gradients = pullbacks[0](g, tuple(map(is_tracked, node.inputs)))
@@ -405,7 +406,7 @@ def sweep(
                 if readings is None:
                     owned.add(x)
     for leaf in pending:
-        if leaf.hooks:
+        if hooks and leaf.hooks:
             pending[leaf] = run_hooks(leaf.hooks, pending[leaf])
     pending.update(found)
     return pending
@@ -476,7 +477,7 @@ def raise_freed(node: Node) -> None:
     )
 
 
-class changes:
+class Changes:
     """The stamp of the latest change of any leaf: nodes recorded later need no check."""
 
     latest = 0
@@ -678,17 +679,17 @@ class Mode(ContextDecorator):
         modes.flags = self.before.pop()
 
 
-class no_grad(Mode):
+class no_grad(Mode):  # noqa: N801  PyTorch's own name
     """Inside, nothing is recorded: results require no gradient. This thread only."""
 
     flag = False
 
 
-class enable_grad(Mode):
+class enable_grad(Mode):  # noqa: N801  PyTorch's own name
     """Inside, operations are recorded, also within `no_grad`. This thread only."""
 
 
-class detect_anomaly(Mode):
+class detect_anomaly(Mode):  # noqa: N801  PyTorch's own name
     """Inside, the first operation that makes a NaN or an infinity out of finite numbers raises.
 
     Forward or backward; the error names the operation, the line that recorded it, and the
@@ -696,6 +697,19 @@ class detect_anomaly(Mode):
     """
 
     place = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numpy: list[np.errstate] = []
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self.numpy.append(np.errstate(all="ignore"))  # the error says more than NumPy's warning
+        self.numpy[-1].__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self.numpy.pop().__exit__(*error)
+        super().__exit__(*error)
 
 
 def is_grad_enabled() -> bool:

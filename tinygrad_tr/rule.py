@@ -79,7 +79,8 @@ class Rule(Generic[P]):
         self.facts = [
             p.name
             for p in parameters
-            if p.kind is p.KEYWORD_ONLY or (p.kind is not p.VAR_POSITIONAL and p.default is not p.empty)
+            if p.kind is p.KEYWORD_ONLY
+            or (p.kind is not p.VAR_POSITIONAL and p.default is not p.empty)
         ]
         self.by_position = [
             p.name

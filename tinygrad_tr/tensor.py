@@ -183,7 +183,7 @@ class Tensor(ArrayMethods, Variable):
 
     def touch(self) -> None:
         """Stamp a change of the values: graphs recorded earlier refuse to go backward."""
-        self.version[0] = graph.changes.latest = next_stamp()
+        self.version[0] = graph.Changes.latest = next_stamp()
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """x[index] = value. A recorded x becomes the result of a rule; a leaf may refuse."""

@@ -21,9 +21,9 @@ class Case:
     torch     `(torch, *tensors) -> tensor`: the same in PyTorch, where it has it
     value     the same in plain NumPy, where PyTorch has not
     label     tells rows of one rule apart
-    second    False where the second derivative is 0 or does not exist
     oracle_gradient  False where PyTorch's convention at the sample differs (say why beside it)
     keeps     how many times the input's bytes the pullback may hold, at most
+    tags      what a check must know: "fixed dtype", "fixed shape", "padding"
     """
 
     rule: str
@@ -32,7 +32,6 @@ class Case:
     torch: Callable[..., Any] | None = None
     value: Callable[..., Any] | None = None
     label: str = ""
-    second: bool = True
     oracle_gradient: bool = True
     keeps: float = 3.0
     tags: frozenset[str] = field(default_factory=frozenset)

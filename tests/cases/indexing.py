@@ -93,7 +93,7 @@ CASES = [
     Case("embedding", lambda w: tt.embedding(np.array([[1, 3], [1, 0]]), w, padding_idx=1), [x],
          lambda torch, w: torch.nn.functional.embedding(
              torch.tensor([[1, 3], [1, 0]]), w, padding_idx=1),
-         label="padding", second=False, tags=frozenset({"padding"})),
+         label="padding", tags=frozenset({"padding"})),
     Case("where", lambda a: tt.masked_fill(a, mask, 7.0), [x],
          lambda torch, a: a.masked_fill(torch.tensor(mask), 7.0), label="masked_fill"),
     Case("sort", np.sort, [apart(4, 5)], lambda torch, a: a.sort().values),

@@ -78,9 +78,7 @@ def selu(x):
     negative = np.minimum(x, 0)
     out = SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(negative))
     steep = SELU_SCALE * SELU_ALPHA
-    return out, lambda g: np.where(
-        x > 0, SELU_SCALE * g, g * (steep * np.exp(np.minimum(x, 0)))
-    )
+    return out, lambda g: np.where(x > 0, SELU_SCALE * g, g * (steep * np.exp(np.minimum(x, 0))))
 
 
 @rule(elementwise=True)
@@ -100,8 +98,11 @@ def gelu(x, *, approximate="none"):
     if approximate == "tanh":
         scale = math.sqrt(2 / math.pi)
         t = np.tanh(scale * (x + 0.044715 * (x * x * x)))
-        return 0.5 * x * (1 + t), lambda g: g * (
-            0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (scale * (1 + 3 * 0.044715 * (x * x)))
+        return (
+            0.5 * x * (1 + t),
+            lambda g: (
+                g * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (scale * (1 + 3 * 0.044715 * (x * x))))
+            ),
         )
     raise ArgumentError(
         "gelu", "unknown approximation", got=repr(approximate), wanted="'none' or 'tanh'"

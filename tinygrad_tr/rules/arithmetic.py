@@ -141,7 +141,7 @@ def clip_(x, low, high):
 
 
 @answers(np.clip)
-def clip(a, a_min=None, a_max=None, *, min=None, max=None):  # noqa: A002  NumPy's own names
+def clip(a, a_min=None, a_max=None, *, min=None, max=None):
     """a limited to [a_min, a_max], elementwise; a bound of None does not limit."""
     return clip_(a, a_min if min is None else min, a_max if max is None else max)
 
@@ -246,7 +246,7 @@ def round_(x, *, decimals=0):
 
 
 @answers(np.round, np.around)
-def round(a, decimals=0):  # noqa: A001  NumPy's own name
+def round(a, decimals=0):
     """a to the given number of decimals, halves to even; stops the gradient."""
     return round_(a, decimals=decimals)
 
@@ -265,6 +265,6 @@ def allclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
 
 
 @answers(np.divmod)
-def divmod(x, y):  # noqa: A001  NumPy's own name
+def divmod(x, y):
     """(x // y, x % y)."""
     return np.floor_divide(x, y), np.remainder(x, y)

@@ -17,8 +17,7 @@ def is_basic(index):
     return all(
         part is None
         or part is Ellipsis
-        or isinstance(part, (slice, int, np.integer))
-        and not isinstance(part, (bool, np.bool_))
+        or (isinstance(part, (slice, int, np.integer)) and not isinstance(part, (bool, np.bool_)))
         for part in parts
     )
 
@@ -34,7 +33,7 @@ def getitem(x, *, index):
 def scatter(x, *, index, shape):
     """Zeros of the shape with x added at the index; adjoint of getitem."""
     out = np.zeros(shape, x.dtype)
-    if is_basic(index) or getattr(index, "dtype", None) == bool:
+    if is_basic(index) or getattr(index, "dtype", None) == np.bool_:
         out[index] = x  # no place is named twice
     else:
         np.add.at(out, index, x)
@@ -219,7 +218,7 @@ def embedding(indices, weight, padding_idx=None):
 
 def masked_fill(x, mask, value):
     """x with the value where the mask is True; these places get no gradient."""
-    if getattr(mask, "dtype", None) != bool and not isinstance(mask, (bool, np.bool_)):
+    if getattr(mask, "dtype", None) != np.bool_ and not isinstance(mask, (bool, np.bool_)):
         raise DtypeError(
             "masked_fill", "the mask must be boolean",
             got=f"{getattr(mask, 'dtype', type(mask).__name__)}", wanted="bool, such as t > 0",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, ShapeError
@@ -15,42 +17,52 @@ def matmul(x, y):
 
     Pullbacks g yᵀ and xᵀ g, summed over axes that were broadcast.
     """
+    if x.ndim == 2 == y.ndim and x.shape[1] == y.shape[0]:
+        return x @ y, lambda g: g @ y.T, lambda g: x.T @ g
+    require_chain(x, y)
+    if x.ndim > 2 == y.ndim:
+        return stack_by_matrix(x, y)
+    left = x.reshape(1, -1) if x.ndim == 1 else x
+    right = y.reshape(-1, 1) if y.ndim == 1 else y
+    x_shape, y_shape, left_shape, right_shape = x.shape, y.shape, left.shape, right.shape
+    lost = tuple(axis for axis, thing in ((-2, x), (-1, y)) if thing.ndim == 1)
+
+    def to_x(g):
+        return unbroadcast(np.expand_dims(g, lost) @ right.mT, left_shape).reshape(x_shape)
+
+    def to_y(g):
+        return unbroadcast(left.mT @ np.expand_dims(g, lost), right_shape).reshape(y_shape)
+
+    return x @ y, to_x, to_y
+
+
+def stack_by_matrix(x, y):
+    """(..., n, k) @ (k, m), with all the rows of the stack in one matrix: one product, not many."""
+    shape, (k, m) = x.shape, y.shape
+    n = math.prod(shape[:-1])
+    rows = x.reshape(n, k)
+    return (
+        (rows @ y).reshape(*shape[:-1], m),
+        lambda g: (g.reshape(n, m) @ y.T).reshape(shape),
+        lambda g: rows.T @ g.reshape(n, m),
+    )
+
+
+def require_chain(x, y):
+    """Refuse x @ y unless the last axis of x is as long as the rows of y are many."""
     if x.ndim == 0 or y.ndim == 0:
         raise ShapeError(
             "matmul", "a number has no rows or columns", got=f"{x.shape} @ {y.shape}",
             wanted="at least one axis each; use * for numbers",
         )  # fmt: skip
-    if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
+    place, axis = ("second to last", -2) if y.ndim > 1 else ("only", 0)
+    if x.shape[-1] != y.shape[axis]:
         raise ShapeError(
             "matmul",
-            f"the last axis of x has length {x.shape[-1]}, "
-            f"the {'second to last' if y.ndim > 1 else 'only'} axis of y "
-            f"{y.shape[-2 if y.ndim > 1 else 0]}",
+            f"the last axis of x has length {x.shape[-1]}, the {place} axis of y {y.shape[axis]}",
             got=f"{x.shape} @ {y.shape}",
             wanted="(..., n, k) @ (..., k, m) with one k",
         )
-    if x.ndim == 2 == y.ndim:
-        return x @ y, lambda g: g @ y.T, lambda g: x.T @ g
-    x_shape, y_shape = x.shape, y.shape
-    x_axes, y_axes = x.ndim, y.ndim
-
-    def to_x(g):
-        if y_axes == 1:  # (..., n) with (k,) -> (..., n, k)
-            return unbroadcast(np.expand_dims(g, -1) * y, x_shape)
-        rows = np.expand_dims(g, -2) if x_axes == 1 else g
-        return unbroadcast(rows @ np.swapaxes(y, -1, -2), (1, *x_shape) if x_axes == 1 else x_shape
-                           ).reshape(x_shape)  # fmt: skip
-
-    def to_y(g):
-        if x_axes == 1:  # (k,) with (..., m) -> (..., k, m)
-            columns = g if y_axes == 1 else np.expand_dims(g, -2)
-            return unbroadcast(x * columns if y_axes == 1 else np.expand_dims(x, -1) * columns,
-                               y_shape)  # fmt: skip
-        columns = np.expand_dims(g, -1) if y_axes == 1 else g
-        wide = (*y_shape, 1) if y_axes == 1 else y_shape
-        return unbroadcast(np.swapaxes(x, -1, -2) @ columns, wide).reshape(y_shape)
-
-    return x @ y, to_x, to_y
 
 
 @answers(np.dot)
@@ -60,7 +72,7 @@ def dot(a, b):
         return np.multiply(a, b)
     if np.ndim(a) <= 2 and np.ndim(b) <= 2:
         return np.matmul(a, b)
-    return np.tensordot(a, b, axes=((-1,), (-2 if np.ndim(b) > 1 else -1,)))
+    return np.tensordot(a, b, axes=(-1, -2 if np.ndim(b) > 1 else -1))
 
 
 @answers(np.vdot)
@@ -74,7 +86,7 @@ def inner(a, b):
     """Σ over the last axes."""
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return np.multiply(a, b)
-    return np.tensordot(a, b, axes=((-1,), (-1,)))
+    return np.tensordot(a, b, axes=(-1, -1))
 
 
 @answers(np.outer)
@@ -86,83 +98,128 @@ def outer(a, b):
 @answers(np.tensordot)
 def tensordot(a, b, axes=2):
     """Σ over pairs of axes: the last n of a with the first n of b, or two lists of axes."""
+    shape_a, shape_b = np.shape(a), np.shape(b)
+    of_a, of_b = summed_axes(shape_a, shape_b, axes)
+    rest_a = [i for i in range(len(shape_a)) if i not in of_a]
+    rest_b = [i for i in range(len(shape_b)) if i not in of_b]
+    rows, columns = [shape_a[i] for i in rest_a], [shape_b[i] for i in rest_b]
+    k = math.prod(shape_a[i] for i in of_a)
+    left = np.reshape(np.transpose(a, rest_a + of_a), (math.prod(rows), k))
+    right = np.reshape(np.transpose(b, of_b + rest_b), (k, math.prod(columns)))
+    return np.reshape(np.matmul(left, right), rows + columns)
+
+
+def summed_axes(shape_a, shape_b, axes):
+    """The axes that tensordot sums over, as two lists; refuses those that do not pair up."""
+    n, m = len(shape_a), len(shape_b)
     if np.ndim(axes) == 0:
-        of_a, of_b = range(np.ndim(a) - axes, np.ndim(a)), range(axes)
+        sides = range(n - axes, n), range(axes)
     else:
-        of_a, of_b = (np.atleast_1d(side).tolist() for side in axes)
-    of_a = [i % np.ndim(a) for i in of_a]
-    of_b = [i % np.ndim(b) for i in of_b]
-    summed = [np.shape(a)[i] for i in of_a]
-    if len(of_a) != len(of_b) or summed != [np.shape(b)[i] for i in of_b]:
+        sides = [np.atleast_1d(side).tolist() for side in axes]
+    exist = all(-n <= i < n for i in sides[0]) and all(-m <= i < m for i in sides[1])
+    of_a, of_b = ([i % max(1, k) for i in side] for side, k in zip(sides, (n, m), strict=True))
+    distinct = len(set(of_a)) == len(of_a) and len(set(of_b)) == len(of_b)
+    if not (exist and distinct) or [shape_a[i] for i in of_a] != [shape_b[i] for i in of_b]:
         raise ShapeError(
-            "tensordot", "the summed axes differ in length",
-            got=f"{np.shape(a)} and {np.shape(b)}, axes={axes}", wanted="pairs of equal lengths",
+            "tensordot", "the axes to be summed do not pair up",
+            got=f"{shape_a} and {shape_b}, axes={axes}",
+            wanted="existing axes, each named once, in pairs of equal lengths",
         )  # fmt: skip
-    rest_a = [i for i in range(np.ndim(a)) if i not in of_a]
-    rest_b = [i for i in range(np.ndim(b)) if i not in of_b]
-    k = int(np.prod(summed, dtype=np.int64))
-    shape_a, shape_b = [np.shape(a)[i] for i in rest_a], [np.shape(b)[i] for i in rest_b]
-    rows, columns = int(np.prod(shape_a, dtype=np.int64)), int(np.prod(shape_b, dtype=np.int64))
-    left = np.reshape(np.transpose(a, rest_a + of_a), (rows, k))
-    right = np.reshape(np.transpose(b, of_b + rest_b), (k, columns))
-    return np.reshape(np.matmul(left, right), shape_a + shape_b)
+    return of_a, of_b
 
 
 @rule()
 def einsum_(*arrays, subscripts):
-    """Σ of products over named axes, subscripts written out in full ("ij,jk->ik").
+    """Σ of products over named axes, written out in full: "ij,jk->ik".
 
-    The pullback of an operand is the einsum of g with the other operands.
+    Each letter of an operand stands in the result or in another operand, so the pullback of an
+    operand is again such a sum: that of g with the other operands.
     """
-    terms, result = subscripts.split("->")
-    terms = terms.split(",")
-    lengths = {
-        letter: n
-        for term, x in zip(terms, arrays, strict=True)
-        for letter, n in zip(term, x.shape, strict=True)
-        if n != 1
-    }
-    out = np.einsum(subscripts, *arrays, optimize=len(arrays) > 2)
+    terms, result = parts(subscripts)
 
     def to(i):
-        others = [x for j, x in enumerate(arrays) if j != i]
-        names = [term for j, term in enumerate(terms) if j != i]
-        shape, mine = arrays[i].shape, terms[i]
+        others = arrays[:i] + arrays[i + 1 :]
+        back = ",".join([result, *terms[:i], *terms[i + 1 :]]) + "->" + terms[i]
+        return lambda g: np.einsum(back, g, *others, optimize=True)
 
-        def pullback(g):
-            # Letters of this operand alone were summed away: the gradient is constant along them.
-            unique = "".join(dict.fromkeys(mine))
-            known = [c for c in unique if c in result or any(c in term for term in names)]
-            spec = ",".join([result, *names]) + "->" + "".join(known)
-            back = np.einsum(spec, g, *others, optimize=len(others) > 1)
-            wide = [lengths.get(c, 1) for c in unique]
-            back = np.reshape(back, [lengths.get(c, 1) if c in known else 1 for c in unique])
-            full = np.broadcast_to(back, wide)
-            if len(unique) < len(mine):  # a repeated letter took a diagonal: put it back there
-                grids = np.ix_(*(np.arange(lengths.get(c, 1)) for c in unique))
-                at = tuple(grids[unique.index(c)] for c in mine)
-                return scatter_to(full, at, tuple(lengths.get(c, 1) for c in mine), shape)
-            return unbroadcast(full, shape)
-
-        return pullback
-
-    return out, *map(to, range(len(arrays)))
-
-
-def scatter_to(g, at, wide, shape):
-    from tinygrad_tr.rules.indexing import scatter
-
-    return unbroadcast(scatter(g, index=at, shape=wide), shape)
+    return np.einsum(subscripts, *arrays, optimize=True), *map(to, range(len(arrays)))
 
 
 @answers(np.einsum)
 def einsum(subscripts, *operands, optimize=True):
-    """Einstein's summation, np.einsum's subscripts with `...` and implicit results."""
-    return einsum_(*operands, subscripts=written_out(subscripts, [np.ndim(x) for x in operands]))
+    """Einstein's summation, np.einsum's subscripts with `...` and implicit results.
+
+    A letter twice in one group takes a diagonal; a length of 1 broadcasts against a longer one.
+    """
+    terms, result = parts(written_out(subscripts, list(map(np.ndim, operands))))
+    operands = list(operands)
+    for i, term in enumerate(terms):
+        terms[i], operands[i] = without_repeats(term, operands[i])
+    lengths = lengths_of(subscripts, terms, result, operands)
+    for i, term in enumerate(terms):
+        elsewhere = {*result, *"".join(terms[:i] + terms[i + 1 :])}
+        # Letters of this operand alone; and lengths of 1 that broadcast, whose sum drops the axis.
+        away = tuple(
+            axis
+            for axis, (c, n) in enumerate(zip(term, np.shape(operands[i]), strict=True))
+            if c not in elsewhere or n != lengths[c]
+        )
+        if away:
+            operands[i] = np.sum(operands[i], axis=away)
+            terms[i] = "".join(c for axis, c in enumerate(term) if axis not in away)
+    return einsum_(*operands, subscripts=",".join(terms) + "->" + result)
+
+
+def parts(subscripts):
+    """"ij,jk->ik" as (["ij", "jk"], "ik")."""
+    inputs, _, result = subscripts.partition("->")
+    return inputs.split(","), result
+
+
+def without_repeats(term, x):
+    """A group of letters and its operand with each letter once: the diagonal of repeated ones."""
+    for c in dict.fromkeys(term):
+        while term.count(c) > 1:
+            first, second = term.index(c), term.rindex(c)
+            if np.shape(x)[first] != np.shape(x)[second]:
+                raise ShapeError(
+                    "einsum", f"the letter {c!r} names two axes of one operand that differ",
+                    got=f"shape {np.shape(x)}", wanted="one length per letter",
+                )  # fmt: skip
+            x = np.diagonal(x, axis1=first, axis2=second)
+            term = term[:first] + term[first + 1 : second] + term[second + 1 :] + c
+    return term, x
+
+
+def lengths_of(subscripts, terms, result, operands):
+    """The length that each letter stands for."""
+    lengths = {}
+    for term, x in zip(terms, operands, strict=True):
+        for c, n in zip(term, np.shape(x), strict=True):
+            if lengths.setdefault(c, n) == 1:
+                lengths[c] = n
+            if n not in (1, lengths[c]):
+                raise ShapeError(
+                    "einsum", f"the letter {c!r} of {subscripts!r} stands for two lengths",
+                    got=f"{lengths[c]} and {n}", wanted="one length, or 1",
+                )  # fmt: skip
+    if len(set(result)) < len(result) or not lengths.keys() >= set(result):
+        raise ShapeError(
+            "einsum", f"the result {result!r} cannot be made", got=f"{subscripts!r}",
+            wanted="letters of the operands, each once",
+        )  # fmt: skip
+    return lengths
+
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def written_out(subscripts, axes):
-    """The subscripts with `...` replaced by letters and the result named."""
+    """The subscripts with `...` replaced by letters and the result named.
+
+    `axes` are the numbers of axes of the operands. The last letters stand for the last axes, so
+    that a shorter `...` broadcasts against a longer one.
+    """
     if not isinstance(subscripts, str):
         raise ArgumentError(
             "einsum", "the subscripts come first", got=type(subscripts).__name__,
@@ -175,30 +232,23 @@ def written_out(subscripts, axes):
             "einsum", f"{subscripts!r} names {len(terms)} operands", got=f"{len(axes)} operands",
             wanted="one group of letters per operand",
         )  # fmt: skip
-    free = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in subscripts]
-    widest = 0
+    free = "".join(c for c in LETTERS if c not in subscripts)
+    dots = ""
     for i, (term, n) in enumerate(zip(terms, axes, strict=True)):
-        extra = n - len(term.replace("...", ""))
-        if extra < 0 or (extra > 0 and "..." not in term):
+        named = len(term.replace("...", ""))
+        if n < named or (n > named and "..." not in term):
             raise ShapeError(
                 "einsum", f"the group {term!r} does not fit operand {i}", got=f"{n} axes",
-                wanted=f"{len(term.replace('...', ''))} axes",
+                wanted=f"{named} axes",
             )  # fmt: skip
-        widest = max(widest, extra if "..." in term else 0)
-        terms[i] = term.replace("...", "".join(free[widest_start(free, extra) : MORE]))
-    dots = "".join(free[widest_start(free, widest) : MORE])
+        mine = free[len(free) - (n - named) :]
+        terms[i] = term.replace("...", mine)
+        dots = max(dots, mine, key=len)
     if not arrow:
         letters = "".join(terms)
         once = sorted(c for c in set(letters) if letters.count(c) == 1 and c not in dots)
-        result = dots + "".join(once)
+        result = "..." + "".join(once)
     return ",".join(terms) + "->" + result.replace("...", dots)
-
-
-MORE = 12  # letters set aside for `...`; the last of them stand for its last axes
-
-
-def widest_start(free, extra):
-    return min(MORE, len(free)) - extra
 
 
 @answers(np.kron)

@@ -15,7 +15,7 @@ from tinygrad_tr.rules.shape import spread
 
 
 @rule(np.sum, symbol="Σ", linear=True)
-def sum(x, axis=None, *, keepdims=False):  # noqa: A001  NumPy's own name
+def sum(x, axis=None, *, keepdims=False):
     """Σ x. The gradient is spread over what was added."""
     shape = x.shape
     within = kept(shape, axes_of(shape, axis, "sum"))
@@ -85,13 +85,13 @@ def extreme(x, axis, keepdims, reduce, operation):
 
 
 @rule(np.max, linear=True)
-def max(x, axis=None, *, keepdims=False):  # noqa: A001  NumPy's own name
+def max(x, axis=None, *, keepdims=False):
     """The largest element; ties share the gradient equally."""
     return extreme(x, axis, keepdims, np.max, "max")
 
 
 @rule(np.min, linear=True)
-def min(x, axis=None, *, keepdims=False):  # noqa: A001  NumPy's own name
+def min(x, axis=None, *, keepdims=False):
     """The smallest element; ties share the gradient equally."""
     return extreme(x, axis, keepdims, np.min, "min")
 
@@ -182,8 +182,8 @@ def stops(function, signature_axis=True):
     return rule(function)(reduced)
 
 
-any = stops(np.any)  # noqa: A001  NumPy's own name
-all = stops(np.all)  # noqa: A001  NumPy's own name
+any = stops(np.any)
+all = stops(np.all)
 argmax = stops(np.argmax)
 argmin = stops(np.argmin)
 count_nonzero = stops(np.count_nonzero)

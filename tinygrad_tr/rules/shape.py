@@ -60,7 +60,7 @@ def reshape(a, shape, order="C"):
     unknown = shape.count(-1)
     known = math.prod(n for n in shape if n != -1)
     fits = known and math.prod(before) % known == 0 if unknown else known == math.prod(before)
-    if unknown > 1 or not fits and not (unknown and known == 0 == math.prod(before)):
+    if unknown > 1 or (not fits and not (unknown and known == 0 == math.prod(before))):
         raise ShapeError(
             "reshape",
             f"{math.prod(before)} elements do not fill the shape {shape}",
@@ -339,7 +339,7 @@ def rot90(x, k=1, axes=(0, 1)):
 
 
 @answers(np.tile)
-def tile(A, reps):  # noqa: N803  NumPy's own name
+def tile(A, reps):
     """A repeated `reps` times along each axis."""
     reps = as_shape(reps)
     shape = np.shape(A)
@@ -354,9 +354,7 @@ def tile(A, reps):  # noqa: N803  NumPy's own name
 @rule(linear=True)
 def pad_(x, *, widths, value):
     """A constant border; the adjoint cuts it off."""
-    inner = tuple(
-        slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True)
-    )
+    inner = tuple(slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True))
     return np.pad(x, widths, constant_values=value), lambda g: g[inner]
 
 
@@ -422,7 +420,10 @@ def diag(v, k=0):
     """The k-th diagonal of a matrix, or the matrix with the vector v on it."""
     if np.ndim(v) not in (1, 2):
         raise ShapeError(
-            "diag", "neither a vector nor a matrix", got=f"shape {np.shape(v)}", wanted="1 or 2 axes"
+            "diag",
+            "neither a vector nor a matrix",
+            got=f"shape {np.shape(v)}",
+            wanted="1 or 2 axes",
         )
     return diagflat_(v, k=k) if np.ndim(v) == 1 else diagonal(v, k)
 
