@@ -46,7 +46,7 @@ CALLS = [
     (lambda: t * 1j, tt.DtypeError, TypeError, ["multiply", "real number"]),
     (lambda: t * np.ones(3, complex), tt.DtypeError, TypeError, ["multiply", "complex128"]),
     (lambda: t * np.array([None]), tt.DtypeError, TypeError, ["multiply", "object"]),
-    (lambda: t + [[1], [2, 3]], tt.DtypeError, TypeError, ["add", "ragged"]),
+    (lambda: t * [[1], [2, 3]], tt.DtypeError, TypeError, ["multiply", "ragged"]),
     (lambda: tt.Tensor([[1], [2, 3]]), tt.DtypeError, TypeError, ["Tensor", "ragged"]),
     (lambda: tt.Tensor("abc"), tt.DtypeError, TypeError, ["Tensor", "'abc'"]),
     (lambda: tt.Tensor(None), tt.DtypeError, TypeError, ["Tensor", "object"]),

@@ -186,7 +186,8 @@ METHODS = [
     ("ravel", (), {}), ("flatten", (), {}), ("transpose", (), {}), ("transpose", (1, 0), {}),
     ("swapaxes", (0, 1), {}), ("squeeze", (), {}), ("clip", (-0.5, 0.5), {}), ("round", (1,), {}),
     ("take", ([0, 2],), {"axis": 1}), ("repeat", (2,), {"axis": 0}), ("argsort", (), {}),
-    ("diagonal", (), {"offset": 1}), ("trace", (), {}), ("copy", (), {}), ("dot", (np.ones(4),), {}),
+    ("diagonal", (), {"offset": 1}), ("trace", (), {}), ("copy", (), {}),
+    ("dot", (np.ones(4),), {}),
     ("astype", (np.float32,), {}), ("nonzero", (), {}), ("item", (), {}), ("tolist", (), {}),
 ]  # fmt: skip
 
