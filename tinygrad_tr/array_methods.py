@@ -65,10 +65,10 @@ class ArrayMethods:
         return record(arithmetic.divide, (other, self), NO_FACTS)
 
     def __floordiv__(self, other: Operand) -> Tensor:
-        return np.floor_divide(self, other)  # type: ignore[call-overload, no-any-return]
+        return np.floor_divide(self, other)  # type: ignore[call-overload]
 
     def __rfloordiv__(self, other: Operand) -> Tensor:
-        return np.floor_divide(other, self)  # type: ignore[call-overload, no-any-return]
+        return np.floor_divide(other, self)  # type: ignore[call-overload]
 
     def __mod__(self, other: Operand) -> Tensor:
         return record(arithmetic.remainder, (self, other), NO_FACTS)
@@ -181,17 +181,17 @@ class ArrayMethods:
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self.value.ndim  # type: ignore[no-any-return]
+        return self.value.ndim
 
     @property
     def size(self) -> int:
         """The number of elements."""
-        return self.value.size  # type: ignore[no-any-return]
+        return self.value.size
 
     @property
     def nbytes(self) -> int:
         """The memory of the values in bytes."""
-        return self.value.nbytes  # type: ignore[no-any-return]
+        return self.value.nbytes
 
     def __len__(self) -> int:
         if self.value.ndim == 0:
@@ -326,7 +326,7 @@ class ArrayMethods:
     def transpose(self, *axes: int | Sequence[int] | None) -> Tensor:
         """The axes in another order, reversed when none is given."""
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else (axes or None)
-        return shape.transpose(self, axes=order if order is None else tuple(order))  # type: ignore[arg-type]
+        return shape.transpose(self, axes=order if order is None else tuple(order))
 
     def swapaxes(self, axis1: int, axis2: int) -> Tensor:
         """Two axes exchanged."""

@@ -12,13 +12,18 @@ from tinygrad_tr.rule import answers, require_float
 from tinygrad_tr.rules.shape import as_shape
 from tinygrad_tr.tensor import Tensor
 
+__all__ = [
+    "arange", "eye", "full", "full_like", "linspace", "manual_seed", "ones", "ones_like", "rand",
+    "randint", "randn", "tensor", "zeros", "zeros_like",
+]  # fmt: skip
+
 Shape = Any  # an integer or a sequence of integers
 
 
 class Random:
-    """The generator that everything random uses unless one is passed."""
+    """The generator that everything random uses unless one is passed; made on first use."""
 
-    generator = np.random.default_rng(0)
+    generator: np.random.Generator | None = None
 
 
 def manual_seed(seed: int) -> np.random.Generator:
@@ -27,9 +32,9 @@ def manual_seed(seed: int) -> np.random.Generator:
     return Random.generator
 
 
-def generator_or_default(generator: np.random.Generator | None) -> np.random.Generator:
-    """The generator that was passed, or `manual_seed`'s."""
-    return Random.generator if generator is None else generator
+def generator_or_default(generator: np.random.Generator | None = None) -> np.random.Generator:
+    """The generator that was passed, or `manual_seed`'s, which begins with seed 0."""
+    return generator or Random.generator or manual_seed(0)
 
 
 def made(value: Any, dtype: Any, requires_grad: bool, name: str | None) -> Tensor:

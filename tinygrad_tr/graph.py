@@ -70,6 +70,14 @@ class Variable:
         "version",
     )
     kind: ClassVar[type]  # the class of an operation's result
+    _grad: Any
+    _name: str | None
+    hooks: dict[int, Callable[[Any], Any]] | None
+    node: Node | None
+    origin: str | None
+    tracked: bool
+    value: Array
+    version: list[int]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -114,10 +122,14 @@ class Node:
         "stamp",
     )
 
+    hooks: dict[int, Callable[[Any], Any]] | None
+    line: str | None
+    name: str | None
+
     def __init__(
         self,
         stamp: int,
-        rule: Rule,
+        rule: Rule[...],
         inputs: Sequence[Any],
         keywords: Mapping[str, Any],
         pullbacks: Any,
@@ -143,9 +155,9 @@ class Output(Node):
 # --------------------------------------------------------------------------- recording
 
 
-def record(rule: Rule, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+def record(rule: Rule[...], inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """The rule's value for the inputs: a Tensor if any input is one, recorded if need be."""
-    kind = Variable.kind
+    kind: Any = Variable.kind
     values: list[Any] = []
     parents: list[Any] = []
     plain: list[int] = []  # the places of the inputs that need no gradient
@@ -196,7 +208,7 @@ def record(rule: Rule, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> An
 
 def recorded(value: Array, node: Node) -> Any:
     """The Tensor that is the output of a node."""
-    out = new(Variable.kind)
+    out: Any = new(Variable.kind)
     out.value = value
     out.node = node
     out.tracked = True
@@ -206,7 +218,7 @@ def recorded(value: Array, node: Node) -> Any:
 
 def constant(value: Array, origin: str | None = None) -> Any:
     """A Tensor without a graph. `origin` says what cut it off, if anything did."""
-    out = new(Variable.kind)
+    out: Any = new(Variable.kind)
     out.value = value
     out.node = None
     out.tracked = False
@@ -219,7 +231,7 @@ def constant(value: Array, origin: str | None = None) -> Any:
 
 
 def record_outputs(
-    rule: Rule,
+    rule: Rule[...],
     parents: Sequence[Any],
     keywords: Mapping[str, Any],
     pullbacks: Any,
@@ -246,7 +258,7 @@ def is_tracked(x: Any) -> bool:
     return isinstance(x, Node) or (isinstance(x, Variable) and x.tracked)
 
 
-def pullbacks_of(rule: Rule, result: Sequence[Any], plain: Sequence[int]) -> Any:
+def pullbacks_of(rule: Rule[...], result: Sequence[Any], plain: Sequence[int]) -> Any:
     """The way back out of what a rule returned: a pullback for each input, or a joint one.
 
     The pullbacks of inputs that need no gradient are dropped, with all that they hold.
@@ -263,7 +275,7 @@ def pullbacks_of(rule: Rule, result: Sequence[Any], plain: Sequence[int]) -> Any
 PLAIN = frozenset({bool, int, float, type(None), np.float32, np.float64, np.int64, np.bool_})
 
 
-def operand(rule: Rule, x: Any) -> Any:
+def operand(rule: Rule[...], x: Any) -> Any:
     """A plain input of a rule, as an array or number; lists follow the default dtype."""
     if isinstance(x, (np.ndarray, np.generic)):
         if x.dtype.kind in "fiub":

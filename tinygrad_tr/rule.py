@@ -15,7 +15,6 @@ pullback does not keep x. Called on Tensors, the same body records itself.
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, ParamSpec
 
@@ -25,6 +24,7 @@ from tinygrad_tr.errors import DtypeError, UnsupportedError
 from tinygrad_tr.graph import Variable, differentiate, end_of, is_tracked, record
 
 P = ParamSpec("P")
+CO_VARARGS = 4  # inspect's flag; importing it would cost more than the rest of this file
 
 rules: dict[str, Rule[...]] = {}
 """Every rule by name."""
@@ -71,23 +71,15 @@ class Rule(Generic[P]):
         self.__name__ = function.__name__
         self.__qualname__ = function.__qualname__
         self.__module__ = function.__module__
-        self.__signature__ = inspect.signature(function)
-        parameters = self.__signature__.parameters.values()
-        self.arrays = [
-            p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
-        ]
-        self.facts = [
-            p.name
-            for p in parameters
-            if p.kind is p.KEYWORD_ONLY
-            or (p.kind is not p.VAR_POSITIONAL and p.default is not p.empty)
-        ]
-        self.by_position = [
-            p.name
-            for p in parameters
-            if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is not p.empty
-        ]
-        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        # Arrays by position, facts by keyword, both as the function itself declares them.
+        code = function.__code__
+        named = code.co_varnames[: code.co_argcount]
+        optional = len(function.__defaults__ or ())
+        self.arrays = named[: len(named) - optional]
+        self.by_position = named[len(named) - optional :]
+        keyword_only = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
+        self.facts = (*self.by_position, *keyword_only)
+        self.variadic = bool(code.co_flags & CO_VARARGS)
 
     def __call__(self, *inputs: P.args, **keywords: P.kwargs) -> Any:
         """The value: a Tensor if any input is one, else a NumPy array."""
@@ -96,7 +88,8 @@ class Rule(Generic[P]):
         return record(self, inputs, keywords)
 
     def __repr__(self) -> str:
-        return f"<rule {self.name}{self.__signature__}>"
+        arrays = [*self.arrays, "*arrays"] if self.variadic else self.arrays
+        return f"{self.name}({', '.join([*arrays, *(f'{fact}=' for fact in self.facts)])})"
 
     def bind(
         self, inputs: Sequence[Any], keywords: Mapping[str, Any]

@@ -54,7 +54,7 @@ class Tensor(ArrayMethods, Variable):
     @property
     def requires_grad(self) -> bool:
         """Whether backward() makes a gradient for this Tensor or passes one through it."""
-        return self.tracked  # type: ignore[no-any-return]
+        return self.tracked
 
     @requires_grad.setter
     def requires_grad(self, flag: bool) -> None:
@@ -84,7 +84,7 @@ class Tensor(ArrayMethods, Variable):
 
         For results of operations only after `retain_grad()`.
         """
-        return self._grad  # type: ignore[no-any-return]
+        return self._grad
 
     @grad.setter
     def grad(self, grad: Any) -> None:
@@ -146,8 +146,8 @@ class Tensor(ArrayMethods, Variable):
             out = constant(self.value, "detach")
             if isinstance(self.value, np.ndarray):
                 out.version = self.version  # one memory, one history of changes
-            return out  # type: ignore[no-any-return]
-        return constant(read_only(self.value), "detach")  # type: ignore[no-any-return]
+            return out
+        return constant(read_only(self.value), "detach")
 
     # ------------------------------------------------------------------ changing in place
 
@@ -232,7 +232,7 @@ class Tensor(ArrayMethods, Variable):
     def __itruediv__(self, other: Any) -> Tensor:
         return self.in_place(self / other, "/=")
 
-    def __ipow__(self, other: Any) -> Tensor:  # type: ignore[misc]  # returns what ** returns
+    def __ipow__(self, other: Any) -> Tensor:  # returns what ** returns
         return self.in_place(self**other, "**=")
 
     # ------------------------------------------------------------------ the way out
@@ -305,7 +305,7 @@ class HookHandle:
         self.hooks.pop(self.key, None)
 
 
-def remade(kind: type, value: Any, tracked: bool, name: str | None) -> Any:
+def remade(kind: type[Tensor], value: Any, tracked: bool, name: str | None) -> Any:
     """A leaf of the class from what was saved of it."""
     out = kind.__new__(kind)
     Tensor.__init__(out, value)
@@ -395,7 +395,7 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
             "from_numpy", "not an array of real numbers", got=describe(array),
             wanted="np.ndarray of floats, integers or booleans",
         )  # fmt: skip
-    return constant(array)  # type: ignore[no-any-return]
+    return constant(array)
 
 
 def set_default_dtype(dtype: Any) -> None:

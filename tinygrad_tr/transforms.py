@@ -24,6 +24,7 @@ from tinygrad_tr.graph import (
     next_stamp,
 )
 from tinygrad_tr.rule import require_float
+from tinygrad_tr.rules.shape import reshape, stack
 from tinygrad_tr.tensor import Tensor, seed_of
 
 Function = Callable[..., Any]
@@ -223,7 +224,7 @@ def jacobian(function: Function, argnums: int = 0) -> Callable[..., Tensor]:
                 rows += gradients_or_zeros(y, [x], unit.reshape(y.shape), nested)
             if not rows:
                 return Tensor(np.zeros(y.shape + x.shape, y.dtype))
-            return np.reshape(np.stack(rows), y.shape + x.shape)  # type: ignore[call-overload, no-any-return]
+            return reshape(stack(rows), y.shape + x.shape)
 
     return evaluated
 
@@ -232,7 +233,7 @@ def hessian(function: Function, argnums: int = 0) -> Callable[..., Tensor]:
     """A function that returns ∂²f/∂x², of shape x.shape + x.shape; f must return one number."""
 
     def gradient(*inputs: Any) -> Tensor:
-        return value_and_grad(function, argnums)(*inputs)[1]  # type: ignore[no-any-return]
+        return value_and_grad(function, argnums)(*inputs)[1]
 
     return jacobian(gradient, argnums)
 

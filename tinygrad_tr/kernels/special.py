@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -57,12 +58,13 @@ def erf(x: Any) -> Any:
     dtype = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
     z = np.abs(x.astype(np.float64))
     out = np.where(np.isnan(z), z, 1.0)
-    for low, high, branch in (
+    branches: list[tuple[float, float, Callable[[Any], Any]]] = [
         (0.0, 0.84375, lambda z: z + z * ratio(TINY, z * z)),
         (0.84375, 1.25, lambda z: ERF_1 + ratio(AROUND_ONE, z - 1)),
         (1.25, 1 / 0.35, lambda z: 1 - np.exp(-z * z - 0.5625 + ratio(TO_2_86, 1 / (z * z))) / z),
         (1 / 0.35, 6.0, lambda z: 1 - np.exp(-z * z - 0.5625 + ratio(TO_SIX, 1 / (z * z))) / z),
-    ):
+    ]
+    for low, high, branch in branches:
         inside = (z >= low) & (z < high)
         if inside.any():
             out[inside] = branch(z[inside])

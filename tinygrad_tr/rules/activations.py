@@ -13,6 +13,12 @@ from tinygrad_tr.errors import ArgumentError
 from tinygrad_tr.rule import rule
 from tinygrad_tr.rules.elementwise import erf_of_array
 
+__all__ = [
+    "celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu",
+    "log_softmax", "logsigmoid", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "softmax",
+    "softplus", "softshrink", "softsign", "tanhshrink",
+]  # fmt: skip
+
 
 def logistic(x):
     """1/(1 + e⁻ˣ) from e^(−|x|), which cannot overflow."""

@@ -12,6 +12,16 @@ import numpy as np
 
 from tinygrad_tr.rule import answers, rule
 
+__all__ = [
+    "absolute", "add", "allclose", "bitwise_and", "bitwise_or", "bitwise_xor", "ceil", "clip",
+    "copysign", "divide", "divmod", "equal", "floor", "floor_divide", "fmax", "fmin", "fmod",
+    "gcd", "greater", "greater_equal", "heaviside", "hypot", "invert", "isclose", "isfinite",
+    "isinf", "isnan", "lcm", "left_shift", "less", "less_equal", "logaddexp", "logaddexp2",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "multiply",
+    "negative", "not_equal", "positive", "power", "reciprocal", "remainder", "right_shift",
+    "rint", "round", "sign", "signbit", "square", "subtract", "trunc", "where",
+]  # fmt: skip
+
 
 @rule(np.add, symbol="+", linear=True)
 def add(x, y):
@@ -209,22 +219,7 @@ def copysign(x, y):
     return out, lambda g: g * np.sign(x) * np.sign(out), None
 
 
-# Piecewise constant or not numbers at all: these compute, and the gradient stops here.
-STEPS = (
-    np.sign, np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.heaviside,
-    np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal,
-    np.logical_and, np.logical_or, np.logical_xor, np.logical_not,
-    np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift,
-    np.isfinite, np.isinf, np.isnan, np.signbit, np.gcd, np.lcm,
-)  # fmt: skip
-
-SYMBOLS = {
-    "floor_divide": "//", "greater": ">", "greater_equal": "≥", "less": "<", "less_equal": "≤",
-    "equal": "=", "not_equal": "≠", "logical_and": "and", "logical_or": "or", "logical_not": "not",
-}  # fmt: skip
-
-
-def step(ufunc):
+def step(ufunc, symbol=None):
     """The rule of a NumPy function whose derivative is 0 wherever it exists."""
 
     def function(*inputs):
@@ -232,11 +227,39 @@ def step(ufunc):
 
     function.__name__ = ufunc.__name__
     function.__doc__ = f"np.{ufunc.__name__}: computes, and stops the gradient."
-    return rule(ufunc, symbol=SYMBOLS.get(ufunc.__name__))(function)
+    return rule(ufunc, symbol=symbol)(function)
 
 
-for ufunc in STEPS:
-    globals()[ufunc.__name__] = step(ufunc)
+# Piecewise constant or not numbers at all: these compute, and the gradient stops here.
+sign = step(np.sign)
+floor = step(np.floor)
+ceil = step(np.ceil)
+trunc = step(np.trunc)
+rint = step(np.rint)
+floor_divide = step(np.floor_divide, "//")
+heaviside = step(np.heaviside)
+greater = step(np.greater, ">")
+greater_equal = step(np.greater_equal, "≥")
+less = step(np.less, "<")
+less_equal = step(np.less_equal, "≤")
+equal = step(np.equal, "=")
+not_equal = step(np.not_equal, "≠")
+logical_and = step(np.logical_and, "and")
+logical_or = step(np.logical_or, "or")
+logical_xor = step(np.logical_xor)
+logical_not = step(np.logical_not, "not")
+bitwise_and = step(np.bitwise_and)
+bitwise_or = step(np.bitwise_or)
+bitwise_xor = step(np.bitwise_xor)
+invert = step(np.invert)
+left_shift = step(np.left_shift)
+right_shift = step(np.right_shift)
+isfinite = step(np.isfinite)
+isinf = step(np.isinf)
+isnan = step(np.isnan)
+signbit = step(np.signbit)
+gcd = step(np.gcd)
+lcm = step(np.lcm)
 
 
 @rule(elementwise=True)

@@ -9,6 +9,12 @@ import numpy as np
 from tinygrad_tr.kernels import special
 from tinygrad_tr.rule import answers, kernel, rule
 
+__all__ = [
+    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "cbrt", "cos",
+    "cosh", "deg2rad", "erf", "exp", "exp2", "expm1", "log", "log10", "log1p", "log2",
+    "nan_to_num", "rad2deg", "rsqrt", "sin", "sinc", "sinh", "sqrt", "tan", "tanh",
+]  # fmt: skip
+
 LN2, LN10 = math.log(2), math.log(10)
 
 

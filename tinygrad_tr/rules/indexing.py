@@ -10,6 +10,11 @@ from tinygrad_tr.errors import ArgumentError, DtypeError, IndexingError, ShapeEr
 from tinygrad_tr.rule import answers, rule
 from tinygrad_tr.rules.shape import unbroadcast
 
+__all__ = [
+    "argsort", "embedding", "masked_fill", "median", "nonzero", "one_hot", "repeat",
+    "scatter_add", "sort", "take", "take_along_axis", "topk",
+]  # fmt: skip
+
 
 def is_basic(index):
     """Whether the index is made of integers, slices, None and ... only: NumPy gives a view."""

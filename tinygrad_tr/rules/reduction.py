@@ -13,6 +13,12 @@ from tinygrad_tr.rule import answers, rule
 from tinygrad_tr.rules.axes import axes_of, count, freedom, kept
 from tinygrad_tr.rules.shape import spread
 
+__all__ = [
+    "all", "amax", "amin", "any", "argmax", "argmin", "average", "count_nonzero", "cumprod",
+    "cumsum", "logsumexp", "max", "mean", "min", "prod", "product_of_others", "ptp", "std", "sum",
+    "var",
+]  # fmt: skip
+
 
 @rule(np.sum, symbol="Σ", linear=True)
 def sum(x, axis=None, *, keepdims=False):

@@ -12,6 +12,14 @@ from tinygrad_tr.errors import ArgumentError, DtypeError, ShapeError
 from tinygrad_tr.kernels import shape as kernels
 from tinygrad_tr.rule import answers, kernel, rule
 
+__all__ = [
+    "array_split", "astype", "atleast_1d", "atleast_2d", "broadcast_to", "column_stack",
+    "concatenate", "copy", "diag", "diagonal", "dstack", "expand_dims", "flatten", "flip",
+    "fliplr", "flipud", "hstack", "meshgrid", "moveaxis", "pad", "ravel", "reshape", "roll",
+    "rot90", "split", "squeeze", "stack", "swapaxes", "tile", "trace", "transpose", "tril",
+    "triu", "vstack",
+]  # fmt: skip
+
 spread = kernel(kernels.spread)
 
 
@@ -358,7 +366,7 @@ def pad_(x, *, widths, value):
     return np.pad(x, widths, constant_values=value), lambda g: g[inner]
 
 
-PAD_MODES = {"reflect": "reflect", "symmetric": "symmetric", "edge": "edge", "wrap": "wrap"}
+PAD_MODES = ("edge", "reflect", "symmetric", "wrap")
 
 
 @answers(np.pad)
@@ -378,12 +386,12 @@ def pad(array, pad_width, mode="constant", *, constant_values=0):
     if mode not in PAD_MODES:
         raise ArgumentError(
             "pad", f"unknown mode {mode!r}", got=f"mode={mode!r}",
-            wanted=f"'constant' or one of {sorted(PAD_MODES)}",
+            wanted=f"'constant' or one of {PAD_MODES}",
         )  # fmt: skip
     for axis, pair in enumerate(widths):
         if pair != [0, 0]:
             rows = np.arange(np.shape(array)[axis])
-            array = np.take(array, np.pad(rows, pair, mode=PAD_MODES[mode]), axis=axis)
+            array = np.take(array, np.pad(rows, pair, mode=mode), axis=axis)
     return array
 
 
