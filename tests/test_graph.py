@@ -533,3 +533,42 @@ def test_checkpoint_leaves_what_the_function_only_refers_to_as_it_was():
     (g,) = tt.grad(y.sum(), x)
     t = np.array([0.3, 0.4])
     np.testing.assert_allclose(g.numpy(), np.exp(t) * (np.sin(2 * t) + 2 * np.cos(2 * t)))
+
+
+# ------------------------------------------------------------------ fused rules
+
+
+def test_second_derivatives_of_a_fused_rule_whose_inputs_depend_on_each_other():
+    """Each partial derivative stops at the rule's own inputs: no path is counted twice."""
+
+    def f(x):
+        weight = np.outer(np.tanh(x), x)
+        return tt.nn.functional.linear(np.sin(x), weight, np.sum(weight, axis=1))
+
+    assert tt.gradgradcheck(f, np.array([0.3, -0.5]), atol=1e-5)
+
+
+def test_second_derivatives_through_fused_rules_read_each_node_a_fixed_number_of_times(
+    monkeypatch,
+):
+    def nodes_read(layers):
+        count = 0
+        plain = tt.graph.read
+
+        def counting(nodes, known, *, recording):
+            nonlocal count
+            count += len(nodes)
+            return plain(nodes, known, recording=recording)
+
+        monkeypatch.setattr(tt.graph, "read", counting)
+        monkeypatch.setattr(tt.rule, "read", counting)
+        h = leaf(np.ones((1, 2)))
+        w = leaf(np.eye(2))
+        for _ in range(layers):
+            h = np.tanh(tt.nn.functional.linear(h, w, None))
+        tt.grad(h.sum(), w, create_graph=True)
+        monkeypatch.undo()
+        return count
+
+    ten, twenty, thirty = (nodes_read(n) for n in (10, 20, 30))
+    assert thirty - twenty == twenty - ten

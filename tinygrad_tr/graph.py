@@ -340,6 +340,7 @@ def sweep(
     free: bool,
     readings: Mapping[Node, Any] | None = None,
     targets: Collection[Any] = (),
+    beyond: bool = True,
     watch: Callable[[Node, Any, Sequence[Array | None]], None] | None = None,
     hooks: bool = True,
 ) -> dict[Any, Array]:
@@ -347,12 +348,12 @@ def sweep(
 
     `roots` are Nodes or leaves. Nodes are visited by falling stamp, so all that flows into a
     node has arrived when it is visited. `readings` replaces the nodes' own pullbacks (those
-    of a second reading); `targets` restricts the sweep to the way to them; `watch` is shown
-    each node with its gradient and what its pullbacks made of it. `free` drops each node's
+    of a second reading); `targets` restricts the sweep to the way to them, and unless `beyond`
+    nothing flows through one target to another; `watch` is shown each node with its gradient and what its pullbacks made of it. `free` drops each node's
     pullbacks as it is passed. Without `hooks`, the user's hooks do not run.
     """
     targets = frozenset(targets)
-    way = leading_to(targets, roots) if targets else None
+    way = leading_to(targets, roots, beyond) if targets else None
     found: dict[Any, Array] = {}  # of targets that are not leaves
     # The first gradient to arrive is borrowed (it may be another's memory), the second makes
     # a sum that is ours, later ones are added in place.
@@ -371,6 +372,8 @@ def sweep(
             g = run_hooks(node.hooks, g)
         if node in targets:
             found[node] = g
+            if not beyond:
+                continue
         if node.__class__ is Output:
             if watch is not None:
                 watch(node, g, (g,))
@@ -440,10 +443,10 @@ def sum_to(g: Array, shape: tuple[int, ...], node: Node) -> Array:
     return g.sum(axis=stretched).reshape(shape) if stretched else np.broadcast_to(g, shape)
 
 
-def leading_to(targets: Iterable[Any], roots: Sequence[Any]) -> set[Any]:
+def leading_to(targets: Collection[Any], roots: Sequence[Any], beyond: bool) -> set[Any]:
     """The nodes and leaves on a way from the roots to any of the targets."""
     way = set(targets)
-    for node in ancestors(roots):
+    for node in ancestors(roots, () if beyond else targets):
         if any(isinstance(x, (Node, Variable)) and x in way for x in node.inputs):
             way.add(node)
     return way

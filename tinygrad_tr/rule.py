@@ -21,7 +21,16 @@ from typing import Any, Generic, ParamSpec
 import numpy as np
 
 from tinygrad_tr.errors import DtypeError, UnsupportedError
-from tinygrad_tr.graph import Variable, differentiate, end_of, is_tracked, record
+from tinygrad_tr.graph import (
+    Variable,
+    ancestors,
+    enable_grad,
+    end_of,
+    is_tracked,
+    read,
+    record,
+    sweep,
+)
 
 P = ParamSpec("P")
 CO_VARARGS = 4  # inspect's flag; importing it would cost more than the rest of this file
@@ -128,11 +137,17 @@ class Rule(Generic[P]):
         """The value and recording pullbacks of a fused rule, through its reference."""
         assert self.reference is not None
         out = self.reference(*inputs, **keywords)
+        border = {x.node: x for x in inputs if is_tracked(x) and x.node is not None}
+        end_of_out = end_of(out)  # taken now: `out` is bound to the fused rule's node later
 
         def joint(g: Any, needs: Sequence[bool]) -> list[Any]:
             ends = [end_of(x) if is_tracked(x) else None for x in inputs]
             aims = [end for end in ends if end is not None]
-            found = differentiate([end_of(out)], [g], free=False, create_graph=True, targets=aims)
+            with enable_grad():
+                _, readings = read(ancestors([end_of_out], border), border, recording=True)
+                found = sweep(
+                    [end_of_out], [g], free=False, readings=readings, targets=aims, beyond=False
+                )
             return [found.get(end) for end in ends]
 
         if self.joint:
