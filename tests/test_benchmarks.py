@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import os
 import sys
@@ -23,7 +24,7 @@ OURS, BY_HAND = peers.OURS, peers.BY_HAND
 @pytest.fixture
 def no_pause(monkeypatch):
     """Without the rest between measurements: these tests look at no time."""
-    monkeypatch.setattr(timing.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(timing, "until_quiet", float)
 
 
 # --------------------------------------------------------------------------- the peers agree
@@ -113,15 +114,34 @@ def test_a_peer_without_a_workload_leaves_its_cell_empty():
 def test_steps_take_turns_and_the_first_place_goes_round(monkeypatch, no_pause):
     order = []
     steps = {"a": lambda: order.append("a"), "b": lambda: order.append("b")}
+
+    def measured(step, calls):
+        step()
+        return float(len(order))
+
     monkeypatch.setattr(timing, "burnt_in", lambda step: 1.0)
-    monkeypatch.setattr(timing, "measured", lambda step, calls: float(len(order)))
+    monkeypatch.setattr(timing, "measured", measured)
     times = timing.interleave(steps, seconds=0.5)
-    assert order == ["a", "b", "b", "a", "a", "b"]
-    assert times == {"a": [1.0, 4.0, 5.0], "b": [2.0, 3.0, 6.0]}
+    assert order == [*"aabb", *"bbaa", *"aabb"], "each is warmed, then timed"
+    assert times == {"a": [2.0, 8.0, 10.0], "b": [4.0, 6.0, 12.0]}
+
+
+def test_a_rest_ends_when_the_process_is_quiet_or_has_waited_long_enough(monkeypatch):
+    used = iter([0.0, 1.0, 1.0, 2.0, 2.0, 2.0])  # busy, busy, quiet
+    clock = itertools.count(0.0, 0.001)
+    fake = SimpleNamespace(
+        process_time=lambda: next(used), perf_counter=lambda: next(clock), sleep=lambda s: None
+    )
+    monkeypatch.setattr(timing, "time", fake)
+    assert timing.until_quiet() == pytest.approx(0.003)
+    assert next(used, None) is None
+    fake.process_time = itertools.count().__next__  # never quiet
+    clock = itertools.count(0.0, 0.1)
+    assert timing.until_quiet() >= timing.LONGEST_REST
 
 
 def test_the_number_of_calls_fits_the_budget_and_is_never_too_short_to_measure():
-    assert timing.calls_within(1.0, cost=0.01) == 99
+    assert timing.calls_within(1.1, cost=0.01) == 99
     assert timing.calls_within(0.0, cost=timing.SHORTEST / 4) == 4
     assert timing.calls_within(0.0, cost=10.0) == 1
     assert timing.rounds_within(1e9, 0.0, [1e-6]) == timing.ROUNDS
@@ -235,7 +255,7 @@ def test_every_elementwise_rule_with_a_derivative_is_measured_inside_its_domain(
     assert {"tanh", "multiply", "arccosh", "where", "gelu"} <= names
     assert not {"greater", "sign", "matmul", "sum"} & names
     for made in found:
-        values = made.function(*rules.operands(made, 50))[0]
+        values = made.function(*rules.operands(made, 50), **rules.FACTS.get(made.name, {}))[0]
         assert np.isfinite(values).all(), made.name
 
 

@@ -343,3 +343,47 @@ def test_requires_grad_cannot_be_taken_from_a_result():
     with pytest.raises(tt.GraphError):
         u.requires_grad = False
     assert not u.is_leaf
+
+
+# ------------------------------------------------------------------ more of NumPy's functions
+
+
+ARRAY = np.random.default_rng(3).standard_normal((3, 4))
+FUNCTIONS = [
+    ("diff", (), {"axis": 0}), ("diff", (2,), {}), ("ptp", (), {"axis": 1}),
+    ("average", (), {"axis": 0, "weights": [1, 2, 3]}), ("median", (), {"axis": (0, 1)}),
+    ("flipud", (), {}), ("atleast_2d", (), {}), ("split", ([1, 2],), {}), ("split", ([-1, 0],), {}),
+    ("array_split", (2,), {"axis": 1}), ("isclose", (ARRAY,), {}), ("round", (1,), {}),
+    ("sort", (None,), {}), ("tril", (1,), {}), ("linalg.norm", (), {"axis": 1}),
+    ("linalg.pinv", (), {}), ("allclose", (ARRAY,), {}), ("array_equal", (ARRAY,), {}),
+    ("shape", (), {}), ("ndim", (), {}), ("size", (0,), {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "inputs", "keywords"), FUNCTIONS)
+def test_compositions_do_what_numpys_do(name, inputs, keywords):
+    function = np
+    for part in name.split("."):
+        function = getattr(function, part)
+    got = function(tt.Tensor(ARRAY), *inputs, **keywords)
+    expected = function(ARRAY, *inputs, **keywords)
+    pairs = zip(got, expected, strict=True) if isinstance(got, list) else [(got, expected)]
+    for t, a in pairs:
+        np.testing.assert_allclose(getattr(t, "value", t), a, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "words"),
+    [
+        (lambda t: np.sort(t, order="x"), tt.UnsupportedError, "order"),
+        (lambda t: np.sort(t, axis=5), tt.ShapeError, "no such axis"),
+        (lambda t: np.take(t, [0], mode="foo"), tt.ArgumentError, "'wrap'"),
+        (lambda t: np.pad(t, (1, 2, 3)), tt.ShapeError, "widths"),
+        (lambda t: np.repeat(t, -1), tt.ArgumentError, "repeats"),
+        (lambda t: np.average(t, axis=1, weights=np.zeros(4)), tt.ArgumentError, "add up to 0"),
+        (lambda t: np.median(t, axis=7), tt.ShapeError, "no such axis"),
+    ],
+)
+def test_compositions_refuse_what_they_do_not_know(call, kind, words):
+    with pytest.raises(kind, match=words):
+        call(tt.Tensor(ARRAY))

@@ -18,10 +18,12 @@ from tinygrad_tr.check import gradcheck, gradgradcheck, nudge
 from tinygrad_tr.creation import *
 from tinygrad_tr.errors import *
 from tinygrad_tr.graph import detect_anomaly, enable_grad, is_grad_enabled, no_grad
+from tinygrad_tr.rules import linear_algebra as linalg
 from tinygrad_tr.rules.activations import *
 from tinygrad_tr.rules.arithmetic import *
 from tinygrad_tr.rules.elementwise import *
 from tinygrad_tr.rules.indexing import *
+from tinygrad_tr.rules.norms import norm
 from tinygrad_tr.rules.products import *
 from tinygrad_tr.rules.reduction import *
 from tinygrad_tr.rules.shape import *
@@ -42,7 +44,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Tensor", "checkpoint", "detect_anomaly", "enable_grad", "from_numpy", "get_default_dtype",
     "grad", "gradcheck", "gradgradcheck", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp",
-    "no_grad", "nudge", "set_default_dtype", "value_and_grad", "vjp",
+    "linalg", "no_grad", "norm", "nudge", "set_default_dtype", "value_and_grad", "vjp",
 ]  # fmt: skip
 __all__ += creation.__all__
 __all__ += errors.__all__
@@ -58,7 +60,6 @@ __all__ += rules.shape.__all__
 LATER = {
     "data": "tinygrad_tr.data",
     "draw": "tinygrad_tr.picture",
-    "linalg": "tinygrad_tr.rules.linear_algebra",
     "metrics": "tinygrad_tr.metrics",
     "nn": "tinygrad_tr.nn",
     "optim": "tinygrad_tr.optim",

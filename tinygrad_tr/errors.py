@@ -145,7 +145,9 @@ def explain(
     if isinstance(error, np.exceptions.AxisError):
         return ShapeError(rule.name, str(error), got=got, wanted="an axis that the array has")
     if isinstance(error, np.linalg.LinAlgError):
-        return LinearAlgebraError(rule.name, str(error), got=got)
+        singular = "Singular" in str(error)
+        wanted = "an invertible matrix; pinv and lstsq take any" if singular else "finite numbers"
+        return LinearAlgebraError(rule.name, str(error), got=got, wanted=wanted)
     if isinstance(error, IndexError):
         return IndexingError(rule.name, str(error), got=got)
     if isinstance(error, AttributeError):

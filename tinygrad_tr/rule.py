@@ -228,7 +228,17 @@ def answer(function: Any, inputs: Sequence[Any], keywords: Mapping[str, Any]) ->
             "the argument 'out' would overwrite an array that the graph may need",
             wanted="the result as a new Tensor, such as `y = y + t` for `y += t`",
         )
-    return ours(*inputs, **keywords)
+    try:
+        return ours(*inputs, **keywords)
+    except TypeError as error:
+        if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+            raise  # from inside; the call itself was right
+        import inspect  # slow to import, and only errors need it
+
+        raise UnsupportedError(
+            f"np.{getattr(function, '__name__', function)}", str(error),
+            wanted=f"{getattr(ours, '__name__', ours)}{inspect.signature(ours)}",
+        ) from None  # fmt: skip
 
 
 def require_float(operation: str, x: Any) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from tinygrad_tr.rule import answers, rule
 
 __all__ = [
-    "absolute", "add", "allclose", "bitwise_and", "bitwise_or", "bitwise_xor", "ceil", "clip",
+    "absolute", "add", "allclose", "array_equal", "bitwise_and", "bitwise_or", "bitwise_xor", "ceil", "clip",
     "copysign", "divide", "divmod", "equal", "floor", "floor_divide", "fmax", "fmin", "fmod",
     "gcd", "greater", "greater_equal", "heaviside", "hypot", "invert", "isclose", "isfinite",
     "isinf", "isnan", "lcm", "left_shift", "less", "less_equal", "logaddexp", "logaddexp2",

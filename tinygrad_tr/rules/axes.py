@@ -25,6 +25,13 @@ def axes_of(shape, axis, operation):
     return found
 
 
+def axis_of(shape, axis, operation):
+    """One axis as a non-negative integer."""
+    if not isinstance(axis, (int, np.integer)):
+        raise ArgumentError(operation, "one axis is needed", got=f"{axis=}", wanted="an integer")
+    return axes_of(shape, axis, operation)[0]
+
+
 def kept(shape, axes):
     """The shape with the reduced axes kept as 1."""
     return tuple(1 if i in axes else n for i, n in enumerate(shape))

@@ -97,7 +97,9 @@ def qr_(x, *, complete):
         thin, square = q[..., :n], r[..., :n, :]
         gq, gr = gq[..., :n], gr[..., :n, :]
         pivots = np.absolute(np.diagonal(square, axis1=-2, axis2=-1))
-        if not np.all(pivots > n * np.finfo(dtype).eps * np.sum(pivots, axis=-1, keepdims=True)):
+        # Where a pivot should be 0, rounding leaves a few ε ‖R‖.
+        size = np.linalg.norm(square, axis=(-2, -1))[..., None]
+        if not np.all(pivots > 10 * np.finfo(dtype).eps * size):
             raise LinearAlgebraError(
                 "qr", "the columns are linearly dependent, so Q has no derivative",
                 got=f"|diagonal of R| down to {np.min(pivots):.4g}", wanted="full column rank",
@@ -133,8 +135,7 @@ def qr(a, mode="reduced"):
     if m >= n:
         q, r = qr_(a, complete=mode == "complete")
     else:  # the first m columns determine Q
-        first = np.arange(m)
-        q, r = qr_(np.take(a, first, axis=-1), complete=False)
+        q, r = qr_(np.take(a, np.arange(m), axis=-1), complete=False)
         rest = np.swapaxes(q, -1, -2) @ np.take(a, np.arange(m, n), axis=-1)
         r = np.concatenate([r, rest], axis=-1)
     return r if mode == "r" else QRResult(q, r)
@@ -161,11 +162,11 @@ def inverse_gaps(operation, values, in_use):
 
 @rule()
 def svd_(x, *, full):
-    """X = U diag(s) Vᵀ, s falling: (..., m, n) -> (..., m, k), (..., k), (..., k, n), k = min(m, n).
+    """X = U diag(s) Vᵀ with s falling: (..., m, n) -> (..., m, k), (..., k), (..., k, n).
 
     With A = Uᵀg_U − g_UᵀU, B = Vᵀg_V − g_VᵀV the pullback is U (diag(g_s) + C) Vᵀ, where
     Cᵢⱼ = ½ (A + B)ᵢⱼ/(sⱼ − sᵢ) + ½ (A − B)ᵢⱼ/(sⱼ + sᵢ), plus (I − UUᵀ) g_U S⁻¹ Vᵀ for m > n
-    and U S⁻¹ g_Vᵀ (I − VVᵀ) for m < n. With `full`, U is (m, m) and Vᵀ (n, n).
+    and U S⁻¹ g_Vᵀ (I − VVᵀ) for m < n; k = min(m, n). With `full`, U is (m, m) and Vᵀ (n, n).
     """
     u, s, vt = np.linalg.svd(x, full_matrices=full)
     (m, n), dtype, shapes = x.shape[-2:], x.dtype, (u.shape, s.shape, vt.shape)
@@ -178,10 +179,10 @@ def svd_(x, *, full):
         left, right, gu, gv = u[..., :k], vt[..., :k, :].mT, gu[..., :k], gvt[..., :k, :].mT
         of_u, of_v = used_columns(gu), used_columns(gv)
         gaps = inverse_gaps("svd", s, of_u | of_v)
-        sums = s[..., None, :] + s[..., :, None]
-        sums = np.where(np.equal(gaps, 0), 0, 1 / np.where(np.equal(gaps, 0), 1, sums))
+        equal = np.equal(gaps, 0)
+        sums = np.where(equal, 1, s[..., None, :] + s[..., :, None])
         a, b = twisted(left, gu), twisted(right, gv)
-        inner = 0.5 * ((a + b) * gaps + (a - b) * sums)
+        inner = 0.5 * ((a + b) * gaps + np.where(equal, 0, (a - b) / sums))
         middle = left @ inner + left * gs[..., None, :]
         if m > n:
             middle = middle + outside(left, gu) * inverse_of_used(s, of_u)[..., None, :]
@@ -255,7 +256,7 @@ def svdvals(x):
 
 
 @rule()
-def eigh_(x, *, UPLO):  # noqa: N803  NumPy's own name
+def eigh_(x, *, UPLO):
     """X = V diag(w) Vᵀ of a symmetric X, w rising: (..., n, n) -> (..., n), (..., n, n).
 
     Pullback V (diag(g_w) + C) Vᵀ with Cᵢⱼ = ½ (Vᵀg_V − g_VᵀV)ᵢⱼ/(wⱼ − wᵢ), symmetric.
@@ -273,7 +274,7 @@ def eigh_(x, *, UPLO):  # noqa: N803  NumPy's own name
 
 
 @answers(np.linalg.eigh)
-def eigh(a, UPLO="L"):  # noqa: N803  NumPy's own name
+def eigh(a, UPLO="L"):
     """(w, V) with a = V diag(w) Vᵀ, w rising, of symmetric matrices (..., n, n).
 
     Only the lower triangle is read (upper for UPLO="U"); the gradient is spread over both,
@@ -283,7 +284,7 @@ def eigh(a, UPLO="L"):  # noqa: N803  NumPy's own name
 
 
 @rule(np.linalg.eigvalsh)
-def eigvalsh(x, UPLO="L"):  # noqa: N803  NumPy's own name
+def eigvalsh(x, UPLO="L"):
     """w of a symmetric X = V diag(w) Vᵀ, rising: (..., n, n) -> (..., n). Pullback V diag(g) Vᵀ."""
     require_square("eigvalsh", x)
 
@@ -296,20 +297,29 @@ def eigvalsh(x, UPLO="L"):  # noqa: N803  NumPy's own name
 
 @rule()
 def pinv_(x, *, rcond):
-    """X⁺, the pseudo-inverse: (..., m, n) -> (..., n, m). The derivative holds while the rank stays.
+    """X⁺, the pseudo-inverse: (..., m, n) -> (..., n, m).
 
-    Pullback −X⁺ᵀ g X⁺ᵀ + (I − X X⁺) gᵀ X⁺ X⁺ᵀ + X⁺ᵀ X⁺ gᵀ (I − X⁺ X).
+    Pullback, while the rank stays: −X⁺ᵀ g X⁺ᵀ + (I − X X⁺) gᵀ X⁺ X⁺ᵀ + X⁺ᵀ X⁺ gᵀ (I − X⁺ X).
     Source: G. Golub and V. Pereyra, "The differentiation of pseudo-inverses", 1973.
     """
     require_matrices("pinv", x)
     out = np.linalg.pinv(x, rcond)
 
     def pullback(g):
-        columns = g.mT @ out
-        rows = out @ g.mT
-        return (
-            (columns - x @ (out @ columns)) @ out.mT
-            + out.mT @ (rows - (rows @ x) @ out - g @ out.mT)
+        above, below = g.mT @ out, out @ g.mT
+        return (above - x @ (out @ above)) @ out.mT + out.mT @ (
+            below - (below @ out) @ x - g @ out.mT
         )
 
     return out, pullback
+
+
+@answers(np.linalg.pinv)
+def pinv(a, rcond=1e-15, hermitian=False, *, rtol=None):
+    """a⁺, the pseudo-inverse: (..., m, n) -> (..., n, m). Derivative while the rank stays.
+
+    Singular values up to rcond · max(s) count as 0; `rtol` is the array-API name of rcond.
+    """
+    if hermitian:
+        raise UnsupportedError("pinv", "the argument 'hermitian' is not supported for Tensors")
+    return pinv_(a, rcond=rcond if rtol is None else rtol)

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, DtypeError, IndexingError, ShapeError
 from tinygrad_tr.rule import answers, rule
+from tinygrad_tr.rules.axes import axes_of, axis_of, count, kept
 from tinygrad_tr.rules.shape import unbroadcast
 
 __all__ = [
@@ -42,28 +43,23 @@ def scatter(x, *, index, shape):
         out[index] = x  # no place is named twice
     else:
         np.add.at(out, index, x)
-    return out, lambda g: g[index]
+    return out[()], lambda g: g[index]
 
 
 @rule(symbol="[ ] =", linear=True)
 def setitem(x, value, *, index):
     """x with x[index] replaced by the value. The replaced places get no gradient."""
-    out = x.copy()
+    out = np.array(x)
     out[index] = value
-    shape = np.shape(value)
-
-    def replaced(g):
-        g = g.copy()
-        g[index] = 0
-        return g
+    whole, shape = x.shape, np.shape(value)
 
     def put(g):
         picked = g[index]
         if not is_basic(index):
-            picked = np.where(last_writes(out.shape, index), picked, 0)
+            picked = np.where(last_writes(whole, index), picked, 0)
         return unbroadcast(picked, shape)
 
-    return out, replaced, put
+    return out[()], lambda g: setitem(g, 0, index=index), put
 
 
 def last_writes(shape, index):
@@ -98,13 +94,15 @@ def take(a, indices, axis=None, mode="raise"):
     indices = integers("take", indices)
     if axis is None:
         a, axis = np.reshape(a, -1), 0
-    n = np.shape(a)[axis]
-    if mode == "wrap":
-        indices = indices % n
-    elif mode == "clip":
-        indices = np.clip(indices, 0, n - 1)
-    else:
+    n = np.shape(a)[axis_of(np.shape(a), axis, "take")]
+    if mode not in ("raise", "wrap", "clip"):
+        raise ArgumentError(
+            "take", "unknown mode", got=f"{mode=}", wanted="'raise', 'wrap' or 'clip'"
+        )
+    if mode == "raise" or n == 0:
         require_inside("take", indices, n, axis)
+    else:
+        indices = indices % n if mode == "wrap" else np.clip(indices, 0, n - 1)
     return take_(a, indices=indices, axis=axis)
 
 
@@ -138,13 +136,10 @@ def take_along_axis(arr, indices, axis=-1):
             "take_along_axis", "the indices need as many axes as the array",
             got=f"array {np.shape(arr)}, indices {indices.shape}", wanted=f"{np.ndim(arr)} axes",
         )  # fmt: skip
-    axis = axis % np.ndim(arr)
+    axis = axis_of(np.shape(arr), axis, "take_along_axis")
     require_inside("take_along_axis", indices, np.shape(arr)[axis], axis)
     # Lengths of 1 broadcast; written out, so that the adjoint has the shape of the result.
-    full = [
-        indices.shape[i] if i == axis else max(n, indices.shape[i])
-        for i, n in enumerate(np.shape(arr))
-    ]
+    full = [indices.shape[i] if i == axis or n == 1 else n for i, n in enumerate(np.shape(arr))]
     wide = [indices.shape[i] if i == axis else n for i, n in enumerate(full)]
     arr = np.broadcast_to(arr, [n if i == axis else full[i] for i, n in enumerate(np.shape(arr))])
     return take_along_axis_(arr, indices=np.broadcast_to(indices, wide), axis=axis)
@@ -155,7 +150,14 @@ def repeat(a, repeats, axis=None):
     """Each element `repeats` times, along the axis (of the flattened array for None)."""
     if axis is None:
         a, axis = np.reshape(a, -1), 0
-    rows = np.repeat(np.arange(np.shape(a)[axis]), integers("repeat", repeats))
+    n = np.shape(a)[axis_of(np.shape(a), axis, "repeat")]
+    repeats = integers("repeat", repeats)
+    if repeats.ndim > 1 or repeats.size not in (1, n) or (repeats < 0).any():
+        raise ArgumentError(
+            "repeat", "the repeats do not fit", got=f"shape {np.shape(a)}, {axis=}, {repeats=}",
+            wanted=f"one number ≥ 0, or {n} of them",
+        )  # fmt: skip
+    rows = np.repeat(np.arange(n), repeats)
     return take_(a, indices=rows, axis=axis)
 
 
@@ -181,7 +183,7 @@ def scatter_add(x, axis, index, values):
             got=f"x {np.shape(x)}, index {index.shape}, values {np.shape(values)}",
             wanted=f"index and values with {np.ndim(x)} axes",
         )  # fmt: skip
-    axis = axis % index.ndim
+    axis = axis_of(np.shape(x), axis, "scatter_add")
     require_inside("scatter_add", index, np.shape(x)[axis], axis)
     return scatter_add_(x, values, index=index, axis=axis)
 
@@ -254,7 +256,7 @@ def sort(a, axis=-1, *, kind=None, stable=True, descending=False):
     """a in rising order along the axis (flattened for None), stable."""
     if axis is None:
         a, axis = np.reshape(a, -1), 0
-    return sort_(a, axis=axis % np.ndim(a), descending=descending)
+    return sort_(a, axis=axis_of(np.shape(a), axis, "sort"), descending=descending)
 
 
 @rule()
@@ -268,12 +270,12 @@ def argsort(a, axis=-1, *, kind=None, stable=True, descending=False):
     """The indices that sort a along the axis (flattened for None), stable."""
     if axis is None:
         a, axis = np.reshape(a, -1), 0
-    return argsort_(a, axis=axis % np.ndim(a), descending=descending)
+    return argsort_(a, axis=axis_of(np.shape(a), axis, "argsort"), descending=descending)
 
 
 def topk(x, k, axis=-1, largest=True):
     """The k largest (or smallest) elements along the axis, in order, and their indices."""
-    n = np.shape(x)[axis]
+    n = np.shape(x)[axis_of(np.shape(x), axis, "topk")]
     if not 0 <= k <= n:
         raise ArgumentError(
             "topk", f"cannot take {k} of {n} elements", got=f"shape {np.shape(x)}, {axis=}",
@@ -287,17 +289,17 @@ def topk(x, k, axis=-1, largest=True):
 @answers(np.median)
 def median(a, axis=None, *, keepdims=False):
     """The middle element along the axis; the mean of the two middle ones for even lengths."""
-    if axis is None:
-        flat = median(np.reshape(a, -1), 0)
-        return np.reshape(flat, (1,) * np.ndim(a)) if keepdims else flat
-    n = np.shape(a)[axis]
+    axes = axes_of(np.shape(a), axis, "median")
+    n = count(np.shape(a), axes)
     if n == 0:
         raise ShapeError(
             "median", "the median of no numbers", got=f"shape {np.shape(a)}, axis={axis}",
             wanted="at least one element along the axis",
         )  # fmt: skip
-    middle = np.take(np.sort(a, axis=axis), np.arange((n - 1) // 2, n // 2 + 1), axis=axis)
-    return np.mean(middle, axis=axis, keepdims=keepdims)
+    last = np.moveaxis(a, axes, range(-len(axes), 0))
+    rows = np.sort(np.reshape(last, (*np.shape(last)[: np.ndim(a) - len(axes)], n)))
+    middle = np.mean(rows[..., (n - 1) // 2 : n // 2 + 1], axis=-1)
+    return np.reshape(middle, kept(np.shape(a), axes)) if keepdims else middle
 
 
 @rule(np.nonzero)

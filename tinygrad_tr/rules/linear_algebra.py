@@ -8,7 +8,6 @@ mode algorithmic differentiation", 2008.
 
 from __future__ import annotations
 
-import math
 from collections import namedtuple
 from operator import index
 
@@ -20,13 +19,13 @@ from tinygrad_tr.rules.factorizations import (
     cholesky,
     eigh,
     eigvalsh,
-    filled,
     pinv,
     qr,
     require_square,
     svd,
     svdvals,
 )
+from tinygrad_tr.rules.indexing import scatter
 from tinygrad_tr.rules.norms import cond, matrix_norm, norm, vector_norm
 from tinygrad_tr.rules.shape import unbroadcast
 
@@ -71,30 +70,33 @@ def det(x):
 
 @rule()
 def cofactors(x):
-    """C = |X| X⁻ᵀ, by X = U S Vᵀ as ± U diag(Π_{j≠i} sⱼ) Vᵀ, which holds for a singular X too.
+    """C = |X| X⁻ᵀ, from X = U S Vᵀ as ± U diag(Π_{j≠i} sⱼ) Vᵀ, which holds for a singular X too.
 
-    The pullback is (⟨C, g⟩ C − C gᵀ C)/|X|, and for a singular X the same written in U, S, V.
-    Third derivatives of det at a singular X need distinct singular values.
+    Pullback (⟨C, g⟩ C − C gᵀ C)/|X|; for a singular X by the cofactors of its minors, O(n⁵).
     """
     u, s, vt = np.linalg.svd(x)
-    n = x.shape[-1]
-    same = np.eye(n, dtype=bool)
     sign = np.expand_dims(np.sign(np.linalg.det(u) * np.linalg.det(vt)), (-2, -1))
-    others = np.prod(np.where(same, 1, s[..., None, :]), axis=-1)  # of i, without s_i
+    others = np.prod(np.where(np.eye(x.shape[-1], dtype=bool), 1, s[..., None, :]), axis=-1)
     out = sign * (u * others[..., None, :]) @ vt
 
     def pullback(g):
-        if np.all(s[..., -1:] > math.sqrt(np.finfo(s.dtype).eps) * s[..., :1]):
+        # Dividing by |X| costs a relative error of ε · max(s)/min(s), here at most ε^¾.
+        if np.all(s[..., -1:] > np.finfo(s.dtype).eps ** 0.25 * s[..., :1]):
             along = np.sum(out * g, axis=(-2, -1), keepdims=True)
             return (along * out - out @ g.mT @ out) / np.expand_dims(np.linalg.det(x), (-2, -1))
-        turned = sign * (u.mT @ g @ vt.mT)
-        either = same[:, None] | same  # (i, j, k): k is i or j
-        pairs = np.prod(np.where(either, 1, s[..., None, None, :]), axis=-1)  # without s_i, s_j
-        pairs = np.where(same, 0, pairs)
-        on_diagonal = pairs @ np.diagonal(turned, axis1=-2, axis2=-1)[..., None]
-        return u @ np.where(same, on_diagonal, -pairs * turned.mT) @ vt
+        return through_minors(x, g)
 
     return out, pullback
+
+
+def through_minors(x, g):
+    """The gradient of ⟨g, C⟩, where Cᵢⱼ = (−1)^(i+j) |X without row i and column j|."""
+    i = np.arange(x.shape[-1])
+    kept = i[:-1] + (i[:-1] >= i[:, None])  # row i: all but i
+    index = (..., kept[:, None, :, None], kept[None, :, None, :])
+    minors = x[index]  # (..., n, n) -> (..., n, n, n - 1, n - 1)
+    signed = np.where((i[:, None] + i) % 2, -g, g)[..., None, None]
+    return scatter(signed * cofactors(minors), index=index, shape=x.shape)
 
 
 @rule()
@@ -127,9 +129,9 @@ def slogdet(a):
 def solve_(a, b):
     """X with A X = B: (..., n, n), (..., n, k) -> (..., n, k). ∂B: A⁻ᵀ g, ∂A: −A⁻ᵀ g Xᵀ."""
     require_square("solve", a)
-    if b.shape[-2] != a.shape[-1]:
+    if b.ndim < 2 or b.shape[-2] != a.shape[-1]:
         raise ShapeError(
-            "solve", f"{a.shape[-1]} equations, but {b.shape[-2]} right sides",
+            "solve", "the right sides do not fit the equations",
             got=f"a {a.shape}, b {b.shape}", wanted="(..., n, n) and (..., n, k), or b of (n,)",
         )  # fmt: skip
     a_shape, b_shape = a.shape, b.shape
@@ -171,10 +173,9 @@ def lstsq(a, b, rcond=None):
         rcond = float(np.finfo(s.dtype).eps) * max(m, n)
     rank = np.sum(s > rcond * s[..., :1], axis=-1)
     x = np.matmul(pinv(a, rcond), columns)
-    if m > n and np.all(np.equal(rank, n)):
-        residuals = np.sum(np.square(columns - np.matmul(a, x)), axis=-2)
-    else:
-        residuals = np.zeros(0, s.dtype)
+    residuals = np.sum(np.square(columns - np.matmul(a, x)), axis=-2)
+    if m <= n or not np.all(np.equal(rank, n)):
+        residuals = residuals[..., :0]
     return (np.squeeze(x, axis=-1) if np.ndim(b) == 1 else x), residuals, rank, s
 
 

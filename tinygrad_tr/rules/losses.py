@@ -7,12 +7,14 @@ in a plain mean: weights and ignored targets are then nothing special.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tinygrad_tr.rule import rule
 from tinygrad_tr.rules.activations import log_softmax
 
-REDUCTIONS = {"mean": np.mean, "sum": np.sum, "none": lambda losses: losses}
+REDUCTIONS: dict[str, Any] = {"mean": np.mean, "sum": np.sum, "none": lambda losses: losses}
 
 
 def reduced(losses, reduction):
@@ -107,7 +109,7 @@ def soft_cross_entropy_reference(x, y, share, *, total):
 
 @rule(reference=soft_cross_entropy_reference)
 def soft_cross_entropy(x, y, share, *, total):
-    """−Σ y ln softmax(x) over the classes, times the row's share: (N, C), (N, C), (N,) -> () or (N,).
+    """−Σ y ln softmax(x), times the row's share: (N, C), (N, C), (N,) -> () or (N,).
 
     x are logits, y ≥ 0. Derivatives (softmax(x) Σ y − y) · share and −ln softmax(x) · share.
     """

@@ -10,6 +10,8 @@ from tinygrad_tr.errors import ArgumentError, ShapeError
 from tinygrad_tr.rule import answers, rule
 from tinygrad_tr.rules.shape import unbroadcast
 
+__all__ = ["dot", "einsum", "inner", "kron", "matmul", "outer", "tensordot", "vdot"]
+
 
 @rule(np.matmul, symbol="@")
 def matmul(x, y):
@@ -22,18 +24,19 @@ def matmul(x, y):
     require_chain(x, y)
     if x.ndim > 2 == y.ndim:
         return stack_by_matrix(x, y)
+    out = x @ y
+    # A vector is a matrix of one row, or one column, whose axis the product has lost.
     left = x.reshape(1, -1) if x.ndim == 1 else x
     right = y.reshape(-1, 1) if y.ndim == 1 else y
     x_shape, y_shape, left_shape, right_shape = x.shape, y.shape, left.shape, right.shape
-    lost = tuple(axis for axis, thing in ((-2, x), (-1, y)) if thing.ndim == 1)
-
-    def to_x(g):
-        return unbroadcast(np.expand_dims(g, lost) @ right.mT, left_shape).reshape(x_shape)
-
-    def to_y(g):
-        return unbroadcast(left.mT @ np.expand_dims(g, lost), right_shape).reshape(y_shape)
-
-    return x @ y, to_x, to_y
+    wide = [*out.shape, 1] if y.ndim == 1 else list(out.shape)
+    if x.ndim == 1:
+        wide.insert(-1, 1)
+    return (
+        out,
+        lambda g: unbroadcast(g.reshape(wide) @ right.mT, left_shape).reshape(x_shape),
+        lambda g: unbroadcast(left.mT @ g.reshape(wide), right_shape).reshape(y_shape),
+    )
 
 
 def stack_by_matrix(x, y):
@@ -142,7 +145,8 @@ def einsum_(*arrays, subscripts):
         back = ",".join([result, *terms[:i], *terms[i + 1 :]]) + "->" + terms[i]
         return lambda g: np.einsum(back, g, *others, optimize=True)
 
-    return np.einsum(subscripts, *arrays, optimize=True), *map(to, range(len(arrays)))
+    out = np.einsum(subscripts, *arrays, optimize=True)
+    return out if result else out[()], *map(to, range(len(arrays)))
 
 
 @answers(np.einsum)
@@ -156,22 +160,25 @@ def einsum(subscripts, *operands, optimize=True):
     for i, term in enumerate(terms):
         terms[i], operands[i] = without_repeats(term, operands[i])
     lengths = lengths_of(subscripts, terms, result, operands)
+    for i, term in enumerate(terms):  # a length of 1 that broadcasts: its sum drops the axis
+        stretched = [c for c, n in zip(term, np.shape(operands[i]), strict=True) if n != lengths[c]]
+        terms[i], operands[i] = summed_over(term, operands[i], stretched)
     for i, term in enumerate(terms):
         elsewhere = {*result, *"".join(terms[:i] + terms[i + 1 :])}
-        # Letters of this operand alone; and lengths of 1 that broadcast, whose sum drops the axis.
-        away = tuple(
-            axis
-            for axis, (c, n) in enumerate(zip(term, np.shape(operands[i]), strict=True))
-            if c not in elsewhere or n != lengths[c]
-        )
-        if away:
-            operands[i] = np.sum(operands[i], axis=away)
-            terms[i] = "".join(c for axis, c in enumerate(term) if axis not in away)
+        terms[i], operands[i] = summed_over(term, operands[i], set(term) - elsewhere)
     return einsum_(*operands, subscripts=",".join(terms) + "->" + result)
 
 
+def summed_over(term, x, letters):
+    """A group and its operand without the letters, whose axes are summed."""
+    axes = tuple(axis for axis, c in enumerate(term) if c in letters)
+    if not axes:
+        return term, x
+    return "".join(c for c in term if c not in letters), np.sum(x, axis=axes)
+
+
 def parts(subscripts):
-    """"ij,jk->ik" as (["ij", "jk"], "ik")."""
+    """The groups and the result: (["ij", "jk"], "ik") of "ij,jk->ik", for instance."""
     inputs, _, result = subscripts.partition("->")
     return inputs.split(","), result
 
@@ -227,6 +234,12 @@ def written_out(subscripts, axes):
         )  # fmt: skip
     inputs, arrow, result = subscripts.replace(" ", "").partition("->")
     terms = inputs.split(",")
+    letters = "".join([*terms, result]).replace("...", "")
+    if letters and not (letters.isascii() and letters.isalpha()):
+        raise ArgumentError(
+            "einsum", "axes are named by letters", got=f"{subscripts!r}",
+            wanted="a to z, A to Z, and one `...` per group",
+        )  # fmt: skip
     if len(terms) != len(axes):
         raise ShapeError(
             "einsum", f"{subscripts!r} names {len(terms)} operands", got=f"{len(axes)} operands",
@@ -245,9 +258,13 @@ def written_out(subscripts, axes):
         terms[i] = term.replace("...", mine)
         dots = max(dots, mine, key=len)
     if not arrow:
-        letters = "".join(terms)
-        once = sorted(c for c in set(letters) if letters.count(c) == 1 and c not in dots)
-        result = "..." + "".join(once)
+        named = "".join(terms)
+        result = "..." + "".join(sorted(c for c in named if named.count(c) == 1 and c not in dots))
+    if dots and "..." not in result:
+        raise ShapeError(
+            "einsum", "the axes of `...` are missing in the result", got=f"{subscripts!r}",
+            wanted="`...` after the arrow",
+        )  # fmt: skip
     return ",".join(terms) + "->" + result.replace("...", dots)
 
 

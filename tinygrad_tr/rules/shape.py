@@ -5,12 +5,15 @@ reshape ↔ reshape, transpose ↔ inverse transpose, broadcast ↔ sum, concate
 from __future__ import annotations
 
 import math
+from itertools import pairwise
+from operator import index
 
 import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, DtypeError, ShapeError
 from tinygrad_tr.kernels import shape as kernels
 from tinygrad_tr.rule import answers, kernel, rule
+from tinygrad_tr.rules.axes import axis_of
 
 __all__ = [
     "array_split", "astype", "atleast_1d", "atleast_2d", "broadcast_to", "column_stack",
@@ -280,9 +283,10 @@ def split_(x, *, at, axis):
 @answers(np.array_split)
 def array_split(ary, indices_or_sections, axis=0):
     """The array cut at the indices, or into that many pieces as equal as can be."""
+    axis = axis_of(np.shape(ary), axis, "array_split")
     n = np.shape(ary)[axis]
     if np.ndim(indices_or_sections) == 0:
-        sections = int(indices_or_sections)
+        sections = index(indices_or_sections)
         if sections < 1:
             raise ArgumentError(
                 "array_split", "no pieces", got=f"{sections}", wanted="at least 1 section"
@@ -291,7 +295,10 @@ def array_split(ary, indices_or_sections, axis=0):
         lengths = [size + 1] * more + [size] * (sections - more)
         at = tuple(np.cumsum(lengths)[:-1].tolist())
     else:
-        at = tuple(map(int, indices_or_sections))
+        at = tuple(map(index, indices_or_sections))
+        if list(at) != sorted(at) or any(i < 0 for i in at):  # pieces that overlap, or count back
+            before = (slice(None),) * axis
+            return [ary[(*before, slice(*cut))] for cut in pairwise([0, *at, n])]
     return list(split_(ary, at=at, axis=axis))
 
 
@@ -299,7 +306,7 @@ def array_split(ary, indices_or_sections, axis=0):
 def split(ary, indices_or_sections, axis=0):
     """The array cut at the indices, or into that many equal pieces, which must fit."""
     if np.ndim(indices_or_sections) == 0:
-        n = np.shape(ary)[axis]
+        n = np.shape(ary)[axis_of(np.shape(ary), axis, "split")]
         if indices_or_sections < 1 or n % indices_or_sections:
             raise ShapeError(
                 "split", f"{n} rows do not make {indices_or_sections} equal pieces",
@@ -376,6 +383,11 @@ def pad(array, pad_width, mode="constant", *, constant_values=0):
     Modes: constant, edge, reflect, symmetric, wrap.
     """
     n = np.ndim(array)
+    if np.shape(pad_width) not in ((), (1,), (2,), (1, 2), (n, 1), (n, 2)):
+        raise ShapeError(
+            "pad", "the widths do not fit", got=f"shape {np.shape(array)}, {pad_width=}",
+            wanted=f"a number, a pair (before, after), or {n} pairs",
+        )  # fmt: skip
     widths = np.broadcast_to(pad_width, (n, 2)).tolist()
     if any(w < 0 for pair in widths for w in pair):
         raise ArgumentError(
@@ -391,20 +403,27 @@ def pad(array, pad_width, mode="constant", *, constant_values=0):
     for axis, pair in enumerate(widths):
         if pair != [0, 0]:
             rows = np.arange(np.shape(array)[axis])
+            if rows.size == 0:
+                raise ShapeError(
+                    "pad", f"axis {axis} has nothing to repeat", got=f"shape {np.shape(array)}",
+                    wanted="mode='constant'",
+                )  # fmt: skip
             array = np.take(array, np.pad(rows, pair, mode=mode), axis=axis)
     return array
 
 
 @rule(np.tril, linear=True)
 def tril(x, k=0):
-    """The lower triangle: zero above the k-th diagonal."""
-    return np.tril(x, k), lambda g: np.tril(g, k)
+    """The lower triangle: zero above the k-th diagonal. A vector is every row of a square."""
+    shape = x.shape
+    return np.tril(x, k), lambda g: unbroadcast(np.tril(g, k), shape)
 
 
 @rule(np.triu, linear=True)
 def triu(x, k=0):
-    """The upper triangle: zero below the k-th diagonal."""
-    return np.triu(x, k), lambda g: np.triu(g, k)
+    """The upper triangle: zero below the k-th diagonal. A vector is every row of a square."""
+    shape = x.shape
+    return np.triu(x, k), lambda g: unbroadcast(np.triu(g, k), shape)
 
 
 @answers(np.diagonal)

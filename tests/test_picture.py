@@ -1,0 +1,550 @@
+"""Pictures: what they show, and that they change nothing. The contracts, one by one."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import tinygrad_tr as tt
+from tinygrad_tr.picture import render
+
+
+def lecture():
+    """a, b, c and J = 3(a + bc), named as on the lecture's sheet."""
+    a, b, c = (
+        tt.Tensor(v, requires_grad=True, name=n) for v, n in ((5.0, "a"), (3.0, "b"), (2.0, "c"))
+    )
+    u = b * c
+    v = a + u
+    J = 3 * v
+    u.name, v.name, J.name = "u", "v", "J"
+    return a, b, c, J
+
+
+def texts(picture):
+    """All texts of a picture as its SVG shows them."""
+    root = ElementTree.fromstring(picture.svg())
+    return [element.text or "" for element in root.iter() if element.tag.endswith("}text")]
+
+
+def sheet(picture):
+    """The texts of a picture in one string, spaces evened out."""
+    return re.sub(r"\s+", " ", " ".join(texts(picture)))
+
+
+def card(picture, name):
+    """The card of a tensor by its name."""
+    (found,) = [card for card in picture.scene.cards if card.name == name]
+    return found
+
+
+def number(numbers):
+    """What a card of one number shows."""
+    (entry,) = numbers.entries
+    return entry
+
+
+# --------------------------------------------------------------------------- the lecture's sheet
+
+
+def test_the_lectures_example_shows_values_and_gradients_under_the_callers_names():
+    a, b, c = (tt.Tensor(v, requires_grad=True) for v in (5.0, 3.0, 2.0))
+    u = b * c
+    v = a + u
+    J = 3 * v
+    shown = sheet(J.draw())
+    for value in ("a = 5", "b = 3", "c = 2", "u = 6", "v = 11", "J = 33"):
+        assert value in shown
+    for gradient in ("∂J/∂J = 1", "∂J/∂v = 3", "∂J/∂u = 3", "∂J/∂a = 3", "∂J/∂b = 6", "∂J/∂c = 9"):
+        assert gradient in shown
+
+
+def test_every_backward_arrow_carries_its_local_derivative():
+    *_, J = lecture()
+    shown = sheet(J.draw())
+    for local in ("∂u/∂b = c = 2", "∂u/∂c = b = 3", "∂v/∂a = 1", "∂v/∂u = 1", "∂J/∂v = 3"):
+        assert local in shown
+
+
+def test_the_drawn_gradients_are_those_of_backward():
+    rng = np.random.default_rng(0)
+    W = tt.Tensor(rng.standard_normal((3, 2)), requires_grad=True)
+    x = tt.Tensor(rng.standard_normal((2, 3)), requires_grad=True)
+    y = np.sum(np.tanh(x @ W) ** 2)
+    picture = y.draw()
+    y.backward()
+    np.testing.assert_array_equal(card(picture, "W").gradient.entries, W.grad.numpy().ravel())
+    np.testing.assert_array_equal(card(picture, "x").gradient.entries, x.grad.numpy().ravel())
+
+
+def test_tensors_and_operations_differ_in_shape_and_the_passes_in_line_and_colour():
+    *_, J = lecture()
+    source = J.draw().source
+    assert source.count("shape=circle") == 3
+    assert "shape=plain" in source
+    assert "style=dashed dir=back" in source
+    colours = set(re.findall(r'edge \[.*?color="(#\w+)"', source))
+    assert len(colours) == 2
+
+
+def test_the_legend_explains_lines_shapes_and_states():
+    *_, J = lecture()
+    shown = sheet(J.draw())
+    for words in ("forward: values", "backward: local derivative", "– not computed", "0 exactly"):
+        assert words in shown
+    assert "operation" in shown
+    assert "gain" not in shown  # nothing is explained that is not there
+
+
+# --------------------------------------------------------------------------- 1: pure
+
+
+def test_drawing_touches_no_gradient_and_leaves_the_graph_usable():
+    a, b, c, J = lecture()
+    J.draw().svg()
+    assert all(t.grad is None for t in (a, b, c))
+    J.backward()
+    assert (a.grad.item(), b.grad.item(), c.grad.item()) == (3, 6, 9)
+
+
+def test_a_picture_is_the_same_before_and_after_backward_and_after_freeing():
+    a, *_, J = lecture()
+    before = J.draw().source
+    J.backward(retain_graph=True)
+    assert J.draw().source == before
+    J.backward()  # frees the graph
+    assert J.draw().source == before
+    assert a.grad.item() == 6
+
+
+def test_the_users_hooks_do_not_run():
+    a, _, _, J = lecture()
+    calls = []
+    for t in (a, J):
+        t.register_hook(lambda g: calls.append(g) or g * 100)
+    assert number(card(J.draw(), "b").gradient) == 6
+    assert calls == []
+
+
+def test_drawing_inside_anomaly_mode_and_no_grad_shows_bad_numbers():
+    x = tt.Tensor(0.0, requires_grad=True)
+    y = np.sqrt(x)
+    with tt.detect_anomaly(), tt.no_grad():
+        shown = sheet(y.draw())
+        assert not tt.is_grad_enabled()
+    assert "∂y/∂x = ∞" in shown
+
+
+def test_a_leaf_changed_after_recording_is_said_to_be():
+    a, *_, J = lecture()
+    a.assign(7.0)
+    picture = J.draw()
+    assert number(card(picture, "J").value) == 39
+    assert card(picture, "a").changed
+    assert "recomputed: a was changed after the graph was recorded" in sheet(picture)
+    assert "değişti" in sheet(J.draw(lang="tr"))
+
+
+# --------------------------------------------------------------------------- 2: deterministic
+
+PROGRAM = """
+import numpy as np, tinygrad_tr as tt
+tt.manual_seed(3)
+model = tt.nn.MLP([4, 3, 2])
+x, z = tt.randn(5, 4), tt.randn(3, requires_grad=True)
+y = np.sum(np.exp(z) * z + z[:2].sum())
+print(tt.draw(model, x).source, y.draw(theme="dark").source)
+"""
+
+
+def test_the_same_program_gives_the_same_bytes_in_another_process():
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM], capture_output=True, check=True,
+            env={"PYTHONHASHSEED": seed, "PATH": ""},
+        ).stdout
+        for seed in ("1", "2")
+    ]  # fmt: skip
+    assert outputs[0] == outputs[1]
+    assert len(outputs[0]) > 1000
+
+
+def test_two_renderings_are_the_same_bytes():
+    *_, J = lecture()
+    assert J.draw().svg() == J.draw().svg()
+
+
+# --------------------------------------------------------------------------- 3: linear, iterative
+
+
+def chain(n):
+    x = tt.Tensor(0.5, requires_grad=True)
+    y = x
+    for _ in range(n):
+        y = np.sin(y)
+    return y
+
+
+def test_a_chain_of_100_000_operations_has_a_dot_text():
+    start = time.perf_counter()
+    source = chain(100_000).draw().source
+    assert source.count(" -> ") == 400_000
+    assert time.perf_counter() - start < 60  # about 5 s alone
+
+
+def test_what_is_too_large_to_lay_out_says_so_and_keeps_its_dot_text(tmp_path):
+    picture = chain(2000).draw()
+    with pytest.raises(tt.GraphError, match="too large to be laid out"):
+        picture.save(tmp_path / "long.svg")
+    assert "too large" in picture._repr_mimebundle_()["text/plain"]
+    picture.save(tmp_path / "long.dot")
+    assert (tmp_path / "long.dot").read_text(encoding="utf-8") == picture.source
+
+
+def test_eighteen_doublings_are_drawn_once_each():
+    x = tt.Tensor(1.000001, requires_grad=True, dtype=np.float64)
+    y = x
+    for _ in range(18):
+        y = y * y
+    picture = y.draw()
+    assert len(picture.scene.circles) == 18
+    assert len(picture.scene.cards) == 19
+    y.backward()
+    assert number(card(picture, "x").gradient) == pytest.approx(x.grad.item())
+
+
+# --------------------------------------------------------------------------- 4: one arrow per use
+
+
+def test_a_times_a_has_two_arrows_whose_contributions_add_up():
+    a = tt.Tensor(5.0, requires_grad=True)
+    y = a * a
+    picture = y.draw()
+    (operation,) = picture.scene.circles
+    into = [arrow for arrow in picture.scene.arrows if arrow.head == operation.id]
+    assert len(into) == 2
+    parts = [number(arrow.way.contribution) for arrow in into]
+    assert sum(parts) == number(card(picture, "a").gradient) == 10
+    shown = sheet(picture)
+    assert "∂y/∂a = 5 + 5 = 10" in shown
+    assert shown.count("adds 5") == 2
+
+
+def test_contributions_of_different_operations_add_up():
+    x = tt.Tensor([1.0, 2.0], requires_grad=True)
+    y = np.sum(x * x) + np.sum(np.exp(x))
+    picture = y.draw()
+    ways = [a.way for a in picture.scene.arrows if a.tail == card(picture, "x").id]
+    total = np.sum([way.contribution.entries for way in ways], axis=0)
+    assert len(ways) == 3
+    np.testing.assert_allclose(total, card(picture, "x").gradient.entries, rtol=1e-6)
+
+
+def test_the_sum_over_stretched_axes_is_drawn_as_one():
+    x = tt.Tensor(np.ones((4, 3)), requires_grad=True)
+    b = tt.Tensor(np.ones(3), requires_grad=True)
+    y = x + b
+    shown = sheet(y.draw())
+    assert "Σ₀ g" in shown
+    assert "Σ₀: sum over the stretched axis 0" in shown
+    assert card(y.draw(), "b").gradient.entries == (4, 4, 4)
+
+
+# --------------------------------------------------------------------------- 5: three states
+
+
+def test_zero_and_not_computed_gradients_are_told_apart():
+    x = tt.Tensor(2.0, requires_grad=True)
+    k = tt.Tensor(4.0)
+    y = 0 * x + k
+    picture = y.draw()
+    assert "∂y/∂x = 0" in sheet(picture)
+    assert card(picture, "k").gradient is None
+    assert "– requires_grad=False" in sheet(picture)
+
+
+@pytest.mark.parametrize(
+    ("stopped", "reason"),
+    [
+        (lambda x: (x * x).detach(), "– detached"),
+        (np.floor, "– floor has no derivative"),
+        (lambda x: tt.arange(3), "– integers"),
+        (lambda x: np.ones(3, np.float32), "– constant"),
+        (lambda x: tt.Tensor([1.0, 2.0, 3.0]), "– requires_grad=False"),
+    ],
+)
+def test_where_the_gradient_stops_the_reason_is_written(stopped, reason):
+    x = tt.Tensor([1.5, 2.5, 3.5], requires_grad=True)
+    y = np.sum(x * stopped(x))
+    assert reason in sheet(y.draw())
+
+
+def test_a_value_from_no_grad_says_so():
+    x = tt.Tensor(1.5, requires_grad=True)
+    with tt.no_grad():
+        m = x * 2
+    assert "– no_grad()" in sheet((x * m).draw())
+
+
+def test_a_parameter_that_was_not_used_is_shown_without_a_gradient():
+    w, idle = (tt.Tensor(1.0, requires_grad=True) for _ in range(2))
+    picture = (w * 2).draw(params={"w": w, "idle": idle})
+    assert card(picture, "idle").gradient is None
+    assert "– not used" in sheet(picture)
+
+
+def test_a_gradient_of_all_zeros_is_called_zero_everywhere():
+    x = tt.Tensor(np.ones(100), requires_grad=True)
+    y = np.sum(x * 0)
+    assert "∂y/∂x = 0 everywhere" in sheet(y.draw())
+
+
+# --------------------------------------------------------------------------- 6: the user's words
+
+
+def test_operations_carry_the_symbols_and_facts_of_the_user():
+    x = tt.Tensor(np.ones((2, 3)), requires_grad=True)
+    W = tt.Tensor(np.ones((3, 2)), requires_grad=True)
+    y = np.sum(tt.relu(x @ W), axis=0)
+    symbols = [(circle.symbol, circle.facts) for circle in y.draw().scene.circles]
+    assert symbols == [("@", ""), ("relu", ""), ("Σ", "axis=0")]
+
+
+def test_explicit_names_win_over_the_tensors_own_and_these_over_variables():
+    a = tt.Tensor(1.0, requires_grad=True)
+    b = tt.Tensor(2.0, requires_grad=True, name="own")
+    c = tt.Tensor(3.0, requires_grad=True, name="hidden")
+    y = a * b * c
+    names = {made.name for made in y.draw(names={"said": c}).scene.cards if made.own_name}
+    assert names == {"a", "own", "said", "y"}
+
+
+def test_items_of_the_callers_lists_and_dicts_are_named():
+    weights = [tt.Tensor(1.0, requires_grad=True)]
+    by_name = {"W1": tt.Tensor(2.0, requires_grad=True)}
+    y = weights[0] * by_name["W1"]
+    names = {made.name for made in y.draw().scene.cards}
+    assert names == {"weights[0]", "W1", "y"}
+
+
+def test_the_function_around_a_comprehension_gives_names_too():
+    x = tt.Tensor(1.0, requires_grad=True)
+    (picture,) = [f(x).draw() for f in (np.tanh,)]
+    assert card(picture, "x").own_name
+
+
+def test_unnamed_results_get_names_that_formulas_can_use():
+    a, b = (tt.Tensor(v, requires_grad=True) for v in (2.0, 3.0))
+    shown = sheet(tt.draw(np.tanh(a * b)))
+    assert "t₁ = 6" in shown
+    assert "∂out/∂t₁ = 1 − out²" in shown
+
+
+def test_several_outputs_are_drawn_together_and_their_sum_is_differentiated():
+    x = tt.Tensor(2.0, requires_grad=True)
+    y, z = x * 3, x * 4
+    picture = tt.draw([y, z])
+    assert number(card(picture, "x").gradient) == 7
+    assert "Σ is the sum of all entries of y, z" in sheet(picture)
+
+
+def test_the_parts_of_a_split_are_results_of_one_operation():
+    x = tt.Tensor([1.0, 2.0, 3.0, 4.0], requires_grad=True)
+    p, q = np.split(x, 2)
+    y = np.sum(p * q)
+    picture = y.draw()
+    split = next(circle for circle in picture.scene.circles if circle.symbol == "split")
+    assert sum(arrow.tail == split.id for arrow in picture.scene.arrows) == 2
+    assert card(picture, "x").gradient.entries == (3, 4, 1, 2)
+
+
+HOSTILE = [
+    '"><script>alert(1)</script>', "\\", "\\N\\G\\L", "a\nb\tc\0d", "}{|<f0>", "&amp;&#60;",
+    "%s {0}", "</TABLE>>", "]]>", "-- -> ;", "é ∂ 漢 🙂", "\ud800", "\uffff", "x" * 5000,
+    "'", "<!--", "", " ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_name_breaks_neither_dot_nor_svg(name):
+    x = tt.Tensor([1.0, 2.0], requires_grad=True, name=name)
+    y = np.sum(np.exp(x) * x)
+    y.name = name
+    picture = tt.draw(y, theme="dark")
+    root = ElementTree.fromstring(picture.svg())
+    tags = {element.tag.rpartition("}")[2] for element in root.iter()}
+    assert tags <= {"svg", "g", "title", "polygon", "path", "text", "ellipse", "polyline", "a"}
+    assert len([e for e in root.iter() if e.get("class") == "node"]) == len(picture.scene.cards) + 3
+    assert len(picture.source) < 50_000
+
+
+def test_a_name_is_shown_as_it_was_written():
+    name = '<b>&"\\N\\E\\\\'
+    x = tt.Tensor(1.0, requires_grad=True, name=name)
+    shown = texts((x * 2).draw())
+    assert name in shown  # on the card
+    assert sum(name in text for text in shown) == 3  # with its gradient, and on the arrow
+
+
+# --------------------------------------------------------------------------- 7: legible
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (12345.678, "1.235·10⁴"), (0.00012345, "0.0001234"), (1.23456e-7, "1.235·10⁻⁷"),
+        (3.0, "3"), (-2.5, "−2.5"), (0.0, "0"), (-0.0, "0"), (65536.0, "65536"), (1e6, "1·10⁶"),
+        (float("nan"), "NaN"), (float("inf"), "∞"), (float("-inf"), "−∞"), (2 / 3, "0.6667"),
+    ],
+)  # fmt: skip
+def test_numbers_have_four_significant_digits(value, text):
+    x = tt.Tensor(np.float64(value), requires_grad=True)
+    assert f"x = {text}" in sheet(x.draw())
+
+
+def test_small_arrays_are_written_out_and_large_ones_summed_up():
+    small = tt.Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    large = tt.Tensor(np.arange(100.0).reshape(20, 5), requires_grad=True)
+    assert "⎡1 2⎤" in sheet(small.draw())
+    shown = sheet(large.draw())
+    assert "(20, 5) float64" in shown
+    assert "49.5 ± 28.87" in shown
+    assert "[0, 99]" in shown
+    assert "mean ± std [min, max]" in shown
+
+
+def test_values_decides_how_much_is_written():
+    x = tt.Tensor(np.arange(20.0) / 8, requires_grad=True)
+    y = x * 2
+    assert "2.375" in sheet(y.draw())  # the greatest
+    assert "1.125" not in sheet(y.draw())
+    assert "1.125" in sheet(y.draw(values="full"))
+    assert "2.375" not in sheet(y.draw(values="none"))
+    assert "± " in sheet((x[:2] * 1).draw(values="stats"))
+
+
+def test_bad_numbers_in_a_large_array_are_counted():
+    x = tt.Tensor(np.array([np.nan, np.inf, *range(20)]), requires_grad=True)
+    assert "2 NaN/∞" in sheet(x.draw())
+
+
+def test_empty_tensors_are_drawn():
+    x = tt.Tensor(np.zeros((0, 3)), requires_grad=True)
+    assert "(0, 3) float64" in sheet((x * 2).draw())
+
+
+def test_light_and_dark_sheets_have_different_papers():
+    *_, J = lecture()
+    light, dark = (J.draw(theme=theme).source for theme in ("light", "dark"))
+    assert 'bgcolor="#ffffff"' in light
+    assert 'bgcolor="#ffffff"' not in dark
+
+
+def test_turkish_words():
+    *_, J = lecture()
+    shown = sheet(J.draw(lang="tr"))
+    for word in ("ileri: değerler", "geri: yerel türev", "– sabit", "işlem"):
+        assert word in shown
+
+
+def test_forward_only_has_no_gradients_and_backward_only_no_constants():
+    *_, J = lecture()
+    forward, backward = (J.draw(passes=passes) for passes in ("forward", "backward"))
+    assert "∂" not in sheet(forward)
+    assert "dashed dir=back" not in forward.source
+    assert "v = 11" in sheet(forward)
+    assert "∂J/∂v = 3" in sheet(backward)
+    assert "constant" not in sheet(backward)
+
+
+@pytest.mark.parametrize("rankdir", ["LR", "RL", "TB", "BT"])
+def test_every_direction_is_laid_out(rankdir):
+    *_, J = lecture()
+    assert "∂J/∂b = 6" in sheet(J.draw(rankdir=rankdir))
+
+
+# --------------------------------------------------------------------------- files and notebooks
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"),
+    [(".svg", b"<?xml"), (".png", b"\x89PNG"), (".pdf", b"%PDF"), (".dot", b"digraph"),
+     (".SVG", b"<?xml")],
+)  # fmt: skip
+def test_the_suffix_decides_and_the_name_given_is_the_file_written(tmp_path, suffix, start):
+    *_, J = lecture()
+    path = tmp_path / f"a name.v2{suffix}"
+    assert J.draw().save(str(path)) == path
+    assert path.read_bytes().startswith(start)
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("name", ["j.gif", "j", "svg"])
+def test_an_unknown_suffix_is_refused_with_the_known_ones(tmp_path, name):
+    *_, J = lecture()
+    with pytest.raises(tt.ArgumentError, match=r"\.svg, \.png, \.pdf or \.dot"):
+        J.draw().save(tmp_path / name)
+
+
+def test_the_digraph_is_graphvizs_and_says_the_same():
+    graphviz = pytest.importorskip("graphviz")
+    *_, J = lecture()
+    picture = J.draw()
+    assert isinstance(picture.digraph, graphviz.Digraph)
+    assert picture.digraph.source == picture.source
+
+
+def test_a_notebook_shows_the_picture_of_a_result_and_the_text_of_a_leaf():
+    a, *_, J = lecture()
+    assert J._repr_mimebundle_()["image/svg+xml"].rstrip().endswith("</svg>")
+    assert "image/svg+xml" in J.draw()._repr_mimebundle_()
+    assert set(a._repr_mimebundle_()) == {"text/plain"}
+
+
+def test_without_graphviz_one_sentence_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    monkeypatch.setattr(render.shutil, "which", lambda name: None)
+    *_, J = lecture()
+    picture = J.draw()
+    with pytest.raises(tt.MissingDependencyError, match="pip install pygraphviz"):
+        picture.save(tmp_path / "j.png")
+    assert "pip install" in picture._repr_mimebundle_()["text/plain"]
+    assert picture.save(tmp_path / "j.dot").read_text(encoding="utf-8") == picture.source
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"passes": "sideways"},
+        {"values": "all"},
+        {"theme": "neon"},
+        {"lang": "xx"},
+        {"rankdir": "UP"},
+    ],
+)
+def test_an_unknown_option_is_refused_with_the_known_ones(options):
+    *_, J = lecture()
+    with pytest.raises(tt.ArgumentError, match=f"unknown {next(iter(options))}"):
+        J.draw(**options)
+
+
+@pytest.mark.parametrize("what", [3, [], "J", [1.0], None])
+def test_only_tensors_are_drawn(what):
+    with pytest.raises(tt.DtypeError, match="nothing to draw but Tensors"):
+        tt.draw(what)
+
+
+def test_names_must_be_a_dict_of_tensors():
+    *_, J = lecture()
+    with pytest.raises(tt.ArgumentError, match="names come as"):
+        J.draw(names=["a"])
+    with pytest.raises(tt.ArgumentError, match="names come as"):
+        J.draw(names={"a": 1.0})
+    with pytest.raises(tt.DtypeError, match="only a module takes inputs"):
+        tt.draw(J, J)
