@@ -16,19 +16,16 @@ left out. What could get lost is an error at once: a Tensor that requires a grad
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, DtypeError, StateError, UnsupportedError, describe
 from tinygrad_tr.tensor import HookHandle, Tensor
 
+from .calls import calls, watched_call
 from .state import Loaded, load
-
-Watcher = Callable[["Module", Literal["enter", "leave"], Any], None]
 
 next_hook = itertools.count().__next__
 
@@ -102,15 +99,25 @@ class Module:
         """The names and values among which parameters and modules are looked for."""
         return vars(self).items()
 
-    def members(self) -> Iterator[tuple[str, Parameter | Module]]:
+    def members(self) -> dict[str, Parameter | Module]:
         """The parameters and modules directly inside, by path: `weight`, `layers.0`."""
-        for name, value in self.attributes():
-            yield from found_in(name, value)
+        inside: dict[str, Parameter | Module] = {}
+        for attribute, value in self.attributes():
+            if value.__class__ in HOLD_NOTHING:
+                continue
+            for path, member in found_in(attribute, value):
+                if path in inside:
+                    raise StateError(
+                        type(self).__name__, f"two of its members have the path {path!r}",
+                        wanted="keys and attributes that differ, also as text",
+                    )  # fmt: skip
+                inside[path] = member
+        return inside
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules directly inside, each once, with their paths."""
         seen = set()
-        for name, member in self.members():
+        for name, member in self.members().items():
             if isinstance(member, Module) and member not in seen:
                 seen.add(member)
                 yield name, member
@@ -136,7 +143,7 @@ class Module:
             yield path, module
             inside = [
                 (joined(path, name), member, parents | {module})
-                for name, member in module.members()
+                for name, member in module.members().items()
                 if isinstance(member, Module)
             ]
             open_.extend(reversed(inside))
@@ -154,7 +161,7 @@ class Module:
         """
         seen = set()
         for path, module in self.named_modules(prefix, remove_duplicate=remove_duplicate):
-            for name, member in module.members():
+            for name, member in module.members().items():
                 if isinstance(member, Parameter) and not (remove_duplicate and member in seen):
                     seen.add(member)
                     yield joined(path, name), member
@@ -201,18 +208,14 @@ class Module:
                 f"{type(self).__name__}.{name}", f"the attribute would hide Module.{name}()",
                 got=describe(value), wanted="another name",
             )  # fmt: skip
-        before = vars(self).get(name)
-        if name in self._buffers:
-            kept: type[Tensor] | None = Tensor
-        else:
-            kept = Parameter if isinstance(before, Parameter) else None
-        if kept is not None and not (value is None or isinstance(value, kept)):
+        is_parameter = isinstance(vars(self).get(name), Parameter)
+        kind = Parameter if is_parameter else Tensor if name in self._buffers else object
+        if not (value is None or isinstance(value, kind)):
             raise DtypeError(
-                f"{type(self).__name__}.{name}",
-                "only another one can take the place of a parameter or buffer",
+                f"{type(self).__name__}.{name}", f"only a {kind.__name__} can take this place",
                 got=describe(value),
-                wanted=f"nn.{kept.__name__}(...) or None, or .{name}.assign(...) for new values",
-            )
+                wanted=f"a {kind.__name__} or None; .{name}.assign(...) changes the values",
+            )  # fmt: skip
         for _ in found_in(name, value):
             pass  # raises for what could not be found again later
         if isinstance(value, Parameter) and value.name is None:
@@ -279,7 +282,7 @@ class Module:
     def named_state(self) -> Iterator[tuple[str, Tensor]]:
         """What `state_dict` holds, under every path, in PyTorch's order."""
         for path, module in self.named_modules(remove_duplicate=False):
-            for name, member in module.members():
+            for name, member in module.members().items():
                 if isinstance(member, Parameter):
                     yield joined(path, name), member
             for name, persistent in module._buffers.items():
@@ -289,9 +292,13 @@ class Module:
     # ------------------------------------------------------------------ in words
 
     def extra_repr(self) -> str:
-        """What `repr` writes in the brackets: here the shapes of the module's own parameters."""
-        own = [(name, m) for name, m in self.members() if isinstance(m, Parameter)]
-        return ", ".join(f"{name}={parameter.shape}" for name, parameter in own)
+        """What `repr` writes in the brackets: here a dataclass's fields, and parameters' shapes."""
+        fields = getattr(self, "__dataclass_fields__", {})
+        shown = {name: repr(getattr(self, name)) for name in fields}
+        for name, member in self.members().items():
+            if isinstance(member, Parameter):
+                shown[name] = str(member.shape)
+        return ", ".join(f"{name}={text}" for name, text in shown.items())
 
     def __repr__(self) -> str:
         count = sum(parameter.size for parameter in self.parameters())
@@ -309,6 +316,9 @@ HIDDEN = {name for name in vars(Module) if callable(getattr(Module, name))} - {"
 
 
 # ------------------------------------------------------------------ finding
+
+
+HOLD_NOTHING = frozenset({bool, int, float, str, type(None)})
 
 
 def joined(path: str, name: str) -> str:
@@ -332,16 +342,14 @@ def found_in(path: str, value: Any) -> Iterator[tuple[str, Parameter | Module]]:
     elif isinstance(value, (list, tuple)):
         for i, item in enumerate(value):
             yield from found_in(f"{path}.{i}", item)
-    elif isinstance(value, Mapping):
-        taken: set[str] = set()
+    elif isinstance(value, dict):
         for key, item in value.items():
             for name, member in found_in(f"{path}.{key}", item):
-                if not isinstance(key, (str, int)) or "." in str(key) or name in taken:
+                if not isinstance(key, (str, int)) or "." in str(key):
                     raise StateError(
-                        path, f"the key {key!r} makes no path of its own", got=f"keys {list(value)}",
-                        wanted="strings without dots, or integers, all different as text",
+                        path, "the key makes no path", got=repr(key),
+                        wanted="a string without dots, or an integer",
                     )  # fmt: skip
-                taken.add(name)
                 yield name, member
     elif isinstance(value, (set, frozenset)) and any(
         isinstance(item, (Parameter, Module)) for item in value
@@ -350,54 +358,3 @@ def found_in(path: str, value: Any) -> Iterator[tuple[str, Parameter | Module]]:
             path, "parameters and modules in a set have no order, hence no names",
             got=type(value).__name__, wanted="a list, tuple or dict",
         )  # fmt: skip
-
-
-# ------------------------------------------------------------------ watching
-
-
-class Calls(threading.local):
-    """Who is told of each module called in this thread."""
-
-    watchers: tuple[Watcher, ...] = ()
-
-
-calls = Calls()
-
-
-@contextmanager
-def watch_calls(callback: Watcher) -> Iterator[None]:
-    """Inside, tell `callback(module, "enter", inputs)` and `(module, "leave", output)`.
-
-    `inputs` is the tuple of what the module was called with, keywords last. Every enter has its
-    leave, with None as output if the forward raised. This thread only.
-    """
-    before = calls.watchers
-    calls.watchers = (*before, callback)
-    try:
-        yield
-    finally:
-        calls.watchers = before
-
-
-def watched_call(module: Module, inputs: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
-    """A call with someone listening: the watchers of this thread, the hooks of the module."""
-    watchers = calls.watchers
-    hooks = list(module._hooks.values())
-    for when, hook in hooks:
-        if when == "before":
-            replaced = hook(module, inputs)
-            if replaced is not None:
-                inputs = replaced if isinstance(replaced, tuple) else (replaced,)
-    for watcher in watchers:
-        watcher(module, "enter", (*inputs, *keywords.values()))
-    output = None
-    try:
-        output = module.forward(*inputs, **keywords)
-    finally:
-        for watcher in reversed(watchers):
-            watcher(module, "leave", output)
-    for when, hook in hooks:
-        if when == "after":
-            replaced = hook(module, inputs, output)
-            output = output if replaced is None else replaced
-    return output

@@ -64,20 +64,29 @@ def load(targets: Mapping[str, Tensor], state: Mapping[str, Any], strict: bool) 
     unexpected = [name for name in state if name not in targets]
     values = {name: as_numpy(state[name]) for name in targets if name in state}
     mismatched = {}
-    first: dict[Tensor, str] = {}
+    first: dict[Tensor, str] = {}  # the path under which a shared target came first
     for name, value in values.items():
         target = targets[name]
-        if value.shape != target.shape or not np.can_cast(value.dtype, target.dtype, "same_kind"):
+        shared = first.setdefault(target, name)
+        if value.shape != target.shape or loses_precision(value, target.dtype):
             mismatched[name] = (f"{value.shape} {value.dtype}", f"{target.shape} {target.dtype}")
-        elif not np.can_cast(value.dtype, target.dtype, "safe") and not np.array_equal(
-            value, value.astype(target.dtype), equal_nan=value.dtype.kind == "f"
-        ):
-            mismatched[name] = (f"{value.dtype} that loses precision", f"{target.dtype}")
-        elif target in first and not np.array_equal(value, values[first[target]]):
-            mismatched[name] = ("another value", f"shared with {first[target]}")
-        first.setdefault(target, name)
+        elif not same_numbers(value, values[shared]):
+            mismatched[name] = ("other numbers", f"shared with {shared}")
     if mismatched or (strict and (missing or unexpected)):
         raise LoadError(missing, unexpected, mismatched)
     for name, value in values.items():
-        targets[name].assign(value.astype(targets[name].dtype))
+        targets[name].assign(value.astype(targets[name].dtype)[()])
     return Loaded(missing, unexpected)
+
+
+def loses_precision(value: Any, dtype: Any) -> bool:
+    """Whether some number of the array cannot be kept in the dtype."""
+    if np.can_cast(value.dtype, dtype, "safe"):
+        return False
+    with np.errstate(all="ignore"):
+        kept = value.astype(dtype).astype(value.dtype)
+    return not same_numbers(kept, value)
+
+
+def same_numbers(x: Any, y: Any) -> bool:
+    return np.array_equal(x, y, equal_nan=x.dtype.kind == "f" == y.dtype.kind)

@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     draw.add_argument("expression", help="numbers, names, + - * / ** @, and functions such as tanh")
     draw.add_argument("values", nargs="*", metavar="NAME=VALUE", help="a=5 or W=[[1,2],[3,4]]")
     draw.add_argument("-o", "--output", type=Path, default=Path("graph.svg"),
-                      help="the file to write; its suffix decides: .svg .png .pdf .dot")  # fmt: skip
+                      help="the file; its suffix decides: .svg .png .pdf .dot")  # fmt: skip
     draw.add_argument("--passes", choices=["both", "forward", "backward"], default="both")
     draw.add_argument("--theme", choices=["light", "dark"], default="light")
     draw.add_argument("--lang", choices=["en", "tr"], default="en")

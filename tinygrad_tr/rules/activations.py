@@ -40,7 +40,7 @@ def logsigmoid(x):
 
 
 @rule(elementwise=True)
-def softplus(x, *, beta=1.0, threshold=20.0):
+def softplus(x, beta=1.0, threshold=20.0):
     """ln(1 + e^(βx))/β, and x itself where βx > threshold. Derivative σ(βx)."""
     scaled = beta * x
     linear = np.greater(scaled, threshold)
@@ -62,13 +62,13 @@ def relu6(x):
 
 
 @rule(elementwise=True, linear=True)
-def leaky_relu(x, *, negative_slope=0.01):
+def leaky_relu(x, negative_slope=0.01):
     """x where x > 0, else negative_slope · x."""
     return np.where(x > 0, x, negative_slope * x), lambda g: np.where(x > 0, g, negative_slope * g)
 
 
 @rule(elementwise=True)
-def elu(x, *, alpha=1.0):
+def elu(x, alpha=1.0):
     """x where x > 0, else α(eˣ − 1). Source: arXiv 1511.07289."""
     out = np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
     return out, lambda g: np.where(x > 0, g, g * (alpha * np.exp(np.minimum(x, 0))))
@@ -88,14 +88,14 @@ def selu(x):
 
 
 @rule(elementwise=True)
-def celu(x, *, alpha=1.0):
+def celu(x, alpha=1.0):
     """max(0, x) + min(0, α(e^(x/α) − 1)). Source: arXiv 1704.07483."""
     out = np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))
     return out, lambda g: np.where(x > 0, g, g * np.exp(np.minimum(x, 0) / alpha))
 
 
 @rule(elementwise=True)
-def gelu(x, *, approximate="none"):
+def gelu(x, approximate="none"):
     """x Φ(x) with Φ the normal distribution; "tanh" approximates it. Source: arXiv 1606.08415."""
     if approximate == "none":
         half = 0.5 * (1 + erf_of_array(x * math.sqrt(0.5)))
@@ -130,7 +130,7 @@ def mish(x):
 
 
 @rule(elementwise=True, linear=True)
-def hardtanh(x, *, min_val=-1.0, max_val=1.0):
+def hardtanh(x, min_val=-1.0, max_val=1.0):
     """x limited to [min_val, max_val]. Slope 0 at both kinks, as in PyTorch."""
     return np.clip(x, min_val, max_val), lambda g: g * ((x > min_val) & (x < max_val))
 
@@ -164,14 +164,14 @@ def tanhshrink(x):
 
 
 @rule(elementwise=True, linear=True)
-def softshrink(x, *, lambd=0.5):
+def softshrink(x, lambd=0.5):
     """x moved towards 0 by lambd, and 0 where |x| ≤ lambd."""
     out = np.sign(x) * np.maximum(np.absolute(x) - lambd, 0)
     return out, lambda g: g * (out != 0)
 
 
 @rule(elementwise=True, linear=True)
-def hardshrink(x, *, lambd=0.5):
+def hardshrink(x, lambd=0.5):
     """x where |x| > lambd, else 0."""
     outside = np.absolute(x) > lambd
     return np.where(outside, x, 0), lambda g: g * outside

@@ -13,9 +13,9 @@ import numpy as np
 from tinygrad_tr.rule import answers, rule
 
 __all__ = [
-    "absolute", "add", "allclose", "array_equal", "bitwise_and", "bitwise_or", "bitwise_xor", "ceil", "clip",
-    "copysign", "divide", "divmod", "equal", "floor", "floor_divide", "fmax", "fmin", "fmod",
-    "gcd", "greater", "greater_equal", "heaviside", "hypot", "invert", "isclose", "isfinite",
+    "absolute", "add", "allclose", "array_equal", "bitwise_and", "bitwise_or", "bitwise_xor",
+    "ceil", "clip", "copysign", "divide", "divmod", "equal", "floor", "floor_divide", "fmax", "fmin",
+    "fmod", "gcd", "greater", "greater_equal", "heaviside", "hypot", "invert", "isclose", "isfinite",
     "isinf", "isnan", "lcm", "left_shift", "less", "less_equal", "logaddexp", "logaddexp2",
     "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "multiply",
     "negative", "not_equal", "positive", "power", "reciprocal", "remainder", "right_shift",
@@ -285,6 +285,12 @@ def isclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
 def allclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
     """Whether all elements are close, as a Python bool."""
     return bool(np.all(isclose(a, b, rtol, atol, equal_nan)))
+
+
+@answers(np.array_equal)
+def array_equal(a1, a2):
+    """Whether shapes and all elements are equal, as a Python bool."""
+    return np.shape(a1) == np.shape(a2) and bool(np.all(np.equal(a1, a2)))
 
 
 @answers(np.divmod)

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinygrad_tr.errors import ShapeError
+from tinygrad_tr.errors import ArgumentError, ShapeError
 from tinygrad_tr.rule import answers, rule
-from tinygrad_tr.rules.axes import axes_of, count, freedom, kept
+from tinygrad_tr.rules.axes import axes_of, axis_of, count, freedom, kept
 from tinygrad_tr.rules.shape import spread
 
 __all__ = [
     "all", "amax", "amin", "any", "argmax", "argmin", "average", "count_nonzero", "cumprod",
-    "cumsum", "logsumexp", "max", "mean", "min", "prod", "product_of_others", "ptp", "std", "sum",
-    "var",
+    "cumsum", "diff", "logsumexp", "max", "mean", "min", "prod", "ptp", "std", "sum", "var",
 ]  # fmt: skip
 
 
@@ -201,6 +200,16 @@ def ptp(a, axis=None, keepdims=False):
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
 
 
+@answers(np.diff)
+def diff(a, n=1, axis=-1):
+    """The differences of neighbours along the axis, n times."""
+    axis = axis_of(np.shape(a), axis, "diff")
+    for _ in range(n):
+        last = np.moveaxis(a, axis, -1)
+        a = np.moveaxis(last[..., 1:] - last[..., :-1], -1, axis)
+    return a
+
+
 @answers(np.average)
 def average(a, axis=None, weights=None, *, keepdims=False):
     """Σ w a / Σ w; the plain mean without weights. Weights have a's shape, or 1-d along axis."""
@@ -217,4 +226,9 @@ def average(a, axis=None, weights=None, *, keepdims=False):
         within[axis] = -1
         weights = np.broadcast_to(np.reshape(weights, within), np.shape(a))
     total = np.sum(weights, axis=axis, keepdims=keepdims)
+    if not np.all(total):
+        raise ArgumentError(
+            "average", "weights that add up to 0", got=f"weights {np.shape(weights)}, axis={axis}",
+            wanted="a sum of weights that is not 0",
+        )  # fmt: skip
     return np.sum(a * weights, axis=axis, keepdims=keepdims) / total

@@ -1,0 +1,152 @@
+"""Both passes of a recorded graph, evaluated again from its leaves, without leaving a trace.
+
+No `.grad` is touched, no hook runs, nothing is freed and nothing recorded, so this works
+before `backward()`, after it, and after the graph was freed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tinygrad_tr import graph
+from tinygrad_tr.graph import Node, Output, Variable, is_tracked
+from tinygrad_tr.picture.formula import Formula, formula_of
+from tinygrad_tr.picture.numbers import Numbers, measure, norm
+
+
+@dataclass(slots=True)
+class Way:
+    """The way of the gradient from an operation back to one of its inputs.
+
+    slope         ∂output/∂input where both are one number
+    formula       what the pullback makes of g, as text
+    gain          ‖gradient in‖ / ‖gradient out‖
+    stretched     the axes that were broadcast, over which the gradient is summed
+    contribution  what arrives this way, where the input is used more than once
+    """
+
+    slope: float | None
+    formula: Formula | None
+    gain: float | None
+    stretched: tuple[int, ...]
+    contribution: Numbers | None
+
+
+@dataclass(slots=True)
+class Passes:
+    """What the two passes leave at each node and leaf."""
+
+    nodes: list[Node]
+    values: dict[Any, Any]
+    gradients: dict[Any, Numbers] = field(default_factory=dict)
+    ways: dict[Node, list[Way | None]] = field(default_factory=dict)
+    uses: Counter[Any] = field(default_factory=Counter)
+    changed: set[Any] = field(default_factory=set)
+
+
+def evaluate(ends: Sequence[Any], *, backward: bool, entries: int) -> Passes:
+    """Values, gradients of the sum of all ends, and the ways in between.
+
+    `ends` are nodes or leaves; up to `entries` numbers of a gradient are kept.
+    """
+    nodes = graph.ancestors(ends)
+    with undisturbed():
+        values, readings = graph.read(nodes, {}, recording=False)
+        passes = Passes(nodes, values)
+        for node in nodes:
+            for x in node.inputs:
+                if isinstance(x, (Node, Variable)):
+                    passes.uses[x] += 1
+                    if isinstance(x, Variable) and x.version[0] > node.stamp:
+                        passes.changed.add(x)
+        if backward:
+            sweep_back(ends, readings, passes, entries)
+    return passes
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Neither the anomaly mode nor floating-point warnings: a picture shows bad numbers."""
+    flags = graph.modes.flags
+    graph.modes.flags = (flags[0], False)
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    finally:
+        graph.modes.flags = flags
+
+
+def sweep_back(ends: Sequence[Any], readings: Any, passes: Passes, entries: int) -> None:
+    """Fill in the gradients and the ways."""
+    values = passes.values
+
+    def value_of(x: Any) -> Any:
+        return values[x] if isinstance(x, Node) else graph.value_of(x)
+
+    def watch(node: Node, g: Any, gradients: Sequence[Any]) -> None:
+        if node.__class__ is Output:
+            passes.gradients[node] = measure(g, entries)
+            return
+        several = isinstance(g, list)
+        if not several:
+            passes.gradients[node] = measure(g, entries)
+        inputs = [value_of(x) for x in node.inputs]
+        output = values[node]
+        slopes = one_number_slopes(node, readings[node], inputs, output)
+        length = norm(g)
+        ways: list[Way | None] = [None] * len(inputs)
+        for i, gx in enumerate(gradients):
+            if gx is None or i >= len(inputs) or not is_tracked(node.inputs[i]):
+                continue
+            x = node.inputs[i]
+            stretched = stretched_axes(gx.shape, x.shape)
+            if stretched:
+                gx = graph.sum_to(gx, x.shape, node)
+            pullback = None if node.rule.joint else readings[node][i]
+            ways[i] = Way(
+                slopes[i],
+                pullback and formula_of(node, i, pullback, inputs, output),
+                norm(gx) / length if length else None,
+                stretched,
+                measure(gx, entries) if passes.uses[x] > 1 else None,
+            )
+        passes.ways[node] = ways
+
+    tracked = [end for end in dict.fromkeys(ends) if is_tracked(end)]
+    seeds = [np.ones_like(value_of(end))[()] for end in tracked]
+    found = graph.sweep(tracked, seeds, free=False, readings=readings, watch=watch, hooks=False)
+    for leaf, g in found.items():
+        passes.gradients[leaf] = measure(g, entries)
+
+
+def one_number_slopes(
+    node: Node, pullbacks: Any, inputs: Sequence[Any], output: Any
+) -> list[float | None]:
+    """∂output/∂input for each input that is one number, if the output is one."""
+    slopes: list[float | None] = [None] * len(inputs)
+    if isinstance(output, tuple) or np.size(output) != 1:
+        return slopes
+    one = np.ones_like(output)[()]
+    needs = tuple(map(is_tracked, node.inputs))
+    if node.rule.joint:
+        made: Sequence[Any] = pullbacks[0](one, needs)
+    else:
+        made = [pullback and pullback(one) for pullback in pullbacks]
+    for i, gx in enumerate(made[: len(inputs)]):
+        if gx is not None and needs[i] and np.size(gx) == 1:
+            slopes[i] = float(np.asarray(gx).reshape(()))
+    return slopes
+
+
+def stretched_axes(made: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
+    """The axes of a gradient of shape `made` that broadcasting from `shape` stretched."""
+    extra = len(made) - len(shape)
+    return tuple(
+        axis for axis, n in enumerate(made) if axis < extra or (shape[axis - extra] == 1 and n != 1)
+    )
