@@ -349,8 +349,9 @@ def sweep(
     `roots` are Nodes or leaves. Nodes are visited by falling stamp, so all that flows into a
     node has arrived when it is visited. `readings` replaces the nodes' own pullbacks (those
     of a second reading); `targets` restricts the sweep to the way to them, and unless `beyond`
-    nothing flows through one target to another; `watch` is shown each node with its gradient and what its pullbacks made of it. `free` drops each node's
-    pullbacks as it is passed. Without `hooks`, the user's hooks do not run.
+    nothing flows through one target to another; `watch` is shown each node with its gradient
+    and what its pullbacks made of it. `free` drops each node's pullbacks as it is passed.
+    Without `hooks`, the user's hooks do not run.
     """
     targets = frozenset(targets)
     way = leading_to(targets, roots, beyond) if targets else None
