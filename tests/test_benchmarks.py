@@ -111,6 +111,25 @@ def test_a_peer_without_a_workload_leaves_its_cell_empty():
     assert [row[2] for row in table.rows] == ["2.00 (2.00)", ""]
 
 
+def test_a_row_measured_beside_another_program_is_marked_and_the_note_says_so():
+    times = {OURS: [1.0], compare.CONTROL: [1.0]}
+    quiet = compare.Result(WORKLOADS[0], OURS, times, others=0.02)
+    unknown = compare.Result(WORKLOADS[0], OURS, times, others=None)
+    disturbed = compare.Result(WORKLOADS[1], OURS, times, others=0.9)
+    assert "Another program" not in compare.comparison_table([quiet, unknown]).note
+    table = compare.comparison_table([quiet, disturbed])
+    assert [row[0] for row in table.rows] == [WORKLOADS[0].title, WORKLOADS[1].title + " *"]
+    assert "Another program" in table.note
+
+
+def test_the_cores_of_others_are_those_of_the_machine_without_our_own(monkeypatch):
+    readings = iter([(10.0, 100.0, 5.0), (12.0, 103.0, 7.0)])
+    monkeypatch.setattr(machine.Others, "now", lambda self: next(readings))
+    with machine.Others() as others:
+        assert others.cores is None
+    assert others.cores == 0.5
+
+
 def test_steps_take_turns_and_the_first_place_goes_round(monkeypatch, no_pause):
     order = []
     steps = {"a": lambda: order.append("a"), "b": lambda: order.append("b")}
@@ -226,7 +245,8 @@ def test_quick_gives_a_table_also_without_pytorch(monkeypatch, no_pause):
     monkeypatch.setattr(compare, "QUICK", ("scalar", "chain-10"))
     table = benchmarks.quick(seconds=0.1)
     assert table.columns == ["workload", "NumPy by hand, ms", "tinygrad_tr", "ours / ours"]
-    assert [row[0] for row in table.rows] == [w.title for w in chosen(compare.QUICK)]
+    titles = [row[0].removesuffix(" *") for row in table.rows]
+    assert titles == [w.title for w in chosen(compare.QUICK)]
     assert table.title in str(table)
 
 

@@ -1,0 +1,135 @@
+"""The workloads in PyTorch, eager, on the CPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+set_threads = torch.set_num_threads
+
+
+def array(x: Any) -> Any:
+    return x.detach().numpy()
+
+
+def tensor(x: Any) -> Any:
+    return torch.from_numpy(np.array(x))
+
+
+def leaf(x: Any) -> Any:
+    return tensor(x).requires_grad_()
+
+
+def scalar(a: float, b: float, c: float) -> Any:
+    def step() -> Any:
+        x, y, z = (torch.tensor(value, requires_grad=True) for value in (a, b, c))
+        J: Any = 3 * (x + y * z)
+        J.backward()
+        return J, x.grad, y.grad, z.grad
+
+    return step
+
+
+def chain(x: Any, w: Any, blocks: int) -> Any:
+    x, w = leaf(x), leaf(w)
+
+    def step() -> Any:
+        x.grad = w.grad = None
+        h = x
+        for _ in range(blocks):
+            h = torch.sin(torch.tanh(h) * w) + x
+        loss: Any = h.sum()
+        loss.backward()
+        return loss, x.grad, w.grad
+
+    return step
+
+
+def network(weights: Any, biases: Any) -> Any:
+    layers: list[Any] = []
+    for W, b in zip(weights, biases, strict=True):
+        linear = nn.Linear(*W.shape)
+        with torch.no_grad():
+            linear.weight.copy_(tensor(W.T))
+            linear.bias.copy_(tensor(b))
+        layers += [linear, nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def training(model: Any, optimizer: Any, x: Any, labels: Any) -> Any:
+    x, labels = tensor(x), tensor(labels)
+
+    def step() -> Any:
+        optimizer.zero_grad()
+        loss: Any = functional.cross_entropy(model(x), labels)
+        loss.backward()
+        optimizer.step()
+        return (loss,)
+
+    return step
+
+
+def perceptron_sgd(weights: Any, biases: Any, x: Any, labels: Any, rate: float) -> Any:
+    model = network(weights, biases)
+    return training(model, torch.optim.SGD(model.parameters(), lr=rate), x, labels)
+
+
+def perceptron_adam(weights: Any, biases: Any, x: Any, labels: Any, rate: float) -> Any:
+    model = network(weights, biases)
+    return training(model, torch.optim.Adam(model.parameters(), lr=rate), x, labels)
+
+
+def logistic(X: Any, Y: Any, w: Any, rate: float) -> Any:
+    X, Y = tensor(X), tensor(Y)
+    w, b = leaf(w), torch.zeros(1, requires_grad=True)
+    optimizer = torch.optim.SGD([w, b], lr=rate)
+
+    def step() -> Any:
+        optimizer.zero_grad()
+        loss: Any = functional.binary_cross_entropy_with_logits(w.T @ X + b, Y)
+        loss.backward()
+        optimizer.step()
+        return (loss,)
+
+    return step
+
+
+def adam(p: Any, g: Any, rate: float) -> Any:
+    p = leaf(p)
+    p.grad = tensor(g)
+    optimizer = torch.optim.Adam([p], lr=rate)
+
+    def step() -> Any:
+        optimizer.step()
+        return (p,)
+
+    return step
+
+
+def cross_entropy(logits: Any, labels: Any) -> Any:
+    logits, labels = leaf(logits), tensor(labels)
+
+    def step() -> Any:
+        logits.grad = None
+        loss: Any = functional.cross_entropy(logits, labels)
+        loss.backward()
+        return loss, logits.grad
+
+    return step
+
+
+def curvature(parameters: Any, directions: Any, x: Any, y: Any) -> Any:
+    parameters, directions = list(map(leaf, parameters)), list(map(tensor, directions))
+    x, y = tensor(x), tensor(y)
+
+    def step() -> Any:
+        W1, b1, W2, b2 = parameters
+        loss = torch.mean(torch.square(torch.tanh(x @ W1 + b1) @ W2 + b2 - y))
+        gradients = torch.autograd.grad(loss, parameters, create_graph=True)
+        return loss, *torch.autograd.grad(gradients, parameters, directions)
+
+    return step

@@ -1,0 +1,118 @@
+"""What is measured: a program, which every peer writes in its own way, and its data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+Data = dict[str, Any]
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One row of the table.
+
+    program    the function of a peer's module that builds the step
+    data       makes the arguments of that function, the same for every peer; float32
+    tolerance  how far the peers' numbers may lie apart, relative to the largest of an array
+    """
+
+    name: str
+    title: str
+    program: str
+    data: Callable[[Rng], Data]
+    tolerance: float = 1e-4
+
+    def make(self) -> Data:
+        return self.data(np.random.default_rng(0))
+
+
+def normal(rng: Rng, *shape: int, scale: float = 1.0) -> Any:
+    return (scale * rng.standard_normal(shape)).astype(np.float32)
+
+
+def chain(n: int) -> Callable[[Rng], Data]:
+    """Five blocks of four operations on n numbers: tanh, · w, sin, + x."""
+    return lambda rng: {"x": normal(rng, n), "w": normal(rng, n), "blocks": 5}
+
+
+def perceptron(*sizes: int, batch: int, rate: float) -> Callable[[Rng], Data]:
+    """A ReLU network with cross-entropy: weights (in, out), He's scale, and one batch."""
+
+    def data(rng: Rng) -> Data:
+        pairs = list(pairwise(sizes))
+        return {
+            "weights": [normal(rng, n, m, scale=(2 / n) ** 0.5) for n, m in pairs],
+            "biases": [normal(rng, m, scale=0.1) for _, m in pairs],
+            "x": normal(rng, batch, sizes[0]),
+            "labels": rng.integers(0, sizes[-1], batch),
+            "rate": rate,
+        }
+
+    return data
+
+
+def logistic(features: int, examples: int) -> Callable[[Rng], Data]:
+    """One neuron on examples in columns, as the course has its pictures of cats."""
+    return lambda rng: {
+        "X": rng.random((features, examples), dtype=np.float32),
+        "Y": rng.integers(0, 2, (1, examples)).astype(np.float32),
+        "w": normal(rng, features, 1, scale=0.01),
+        "rate": 1e-3,
+    }
+
+
+def curvature(rng: Rng) -> Data:
+    """Two layers with tanh and the mean squared error, and a direction to curve along."""
+    sizes = [(64, 64), (64,), (64, 10), (10,)]
+    return {
+        "parameters": [normal(rng, *shape, scale=0.1) for shape in sizes],
+        "directions": [normal(rng, *shape) for shape in sizes],
+        "x": normal(rng, 32, 64),
+        "y": normal(rng, 32, 10),
+    }
+
+
+WORKLOADS = [
+    Workload(
+        "scalar", "scalar J = 3(a + bc)", "scalar",
+        lambda rng: {"a": 5.0, "b": 3.0, "c": 2.0},
+    ),
+    Workload("chain-10", "20 elementwise operations, n = 10", "chain", chain(10)),
+    Workload("chain-1M", "20 elementwise operations, n = 1,000,000", "chain", chain(1_000_000)),
+    Workload(
+        "mlp-64", "MLP 64-64-64-10, batch 32, SGD", "perceptron_sgd",
+        perceptron(64, 64, 64, 10, batch=32, rate=0.1),
+    ),
+    Workload(
+        "mlp-784", "MLP 784-256-10, batch 128, Adam", "perceptron_adam",
+        perceptron(784, 256, 10, batch=128, rate=1e-3), tolerance=1e-3,
+    ),
+    Workload(
+        "mlp-1024", "MLP 784-1024-1024-10, batch 512, Adam", "perceptron_adam",
+        perceptron(784, 1024, 1024, 10, batch=512, rate=1e-3), tolerance=1e-3,
+    ),
+    Workload(
+        "logistic", "logistic regression, X (12288, 209), SGD", "logistic",
+        logistic(12288, 209),
+    ),
+    Workload(
+        "adam", "Adam update of 1,000,000 parameters", "adam",
+        lambda rng: {"p": normal(rng, 1_000_000), "g": normal(rng, 1_000_000), "rate": 1e-3},
+    ),
+    Workload(
+        "cross-entropy", "softmax cross-entropy 128 × 1000", "cross_entropy",
+        lambda rng: {"logits": normal(rng, 128, 1000), "labels": rng.integers(0, 1000, 128)},
+    ),
+    Workload("hvp", "Hessian-vector product of an MLP loss", "curvature", curvature),
+]  # fmt: skip
+
+
+def chosen(names: Collection[str]) -> list[Workload]:
+    """The workloads of these names, or all."""
+    return [workload for workload in WORKLOADS if not names or workload.name in names]
