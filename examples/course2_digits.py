@@ -132,20 +132,10 @@ def plot_confusions(truth: Any, guessed: Any, file: Path) -> Path:
     return file
 
 
-class Step(nn.Module):
-    """The loss of one training step as a module, so that its picture has the model as a frame."""
-
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
-
-    def forward(self, x: Any, y: Any) -> Any:
-        return F.cross_entropy(self.model(x), y)
-
-
 def draw_step(x: Any, y: Any, folder: Path) -> list[Path]:
     """The picture of the first training step: forward and backward, modules as frames."""
     tt.manual_seed(SEED)
-    picture = tt.draw(Step(network()), x, y)
+    picture = tt.draw(network(), x, loss=lambda logits: F.cross_entropy(logits, y))
     files = [folder / "digits-step.svg", folder / "digits-step.png"]
     for file in files:
         picture.save(file)

@@ -88,13 +88,16 @@ class Rule(Generic[P]):
         self.by_position = named[len(named) - optional :]
         keyword_only = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
         self.facts = (*self.by_position, *keyword_only)
+        self.fact_names = frozenset(self.facts)
         self.variadic = bool(code.co_flags & CO_VARARGS)
 
     def __call__(self, *inputs: P.args, **keywords: P.kwargs) -> Any:
         """The value: a Tensor if any input is one, else a NumPy array."""
-        if keywords or (len(inputs) != len(self.arrays) and not self.variadic):
-            return record(self, *self.bind(inputs, keywords))
-        return record(self, inputs, keywords)
+        if (self.variadic or len(inputs) == len(self.arrays)) and (
+            not keywords or keywords.keys() <= self.fact_names
+        ):
+            return record(self, inputs, keywords)
+        return record(self, *self.bind(inputs, keywords))
 
     def __repr__(self) -> str:
         arrays = [*self.arrays, "*arrays"] if self.variadic else self.arrays

@@ -46,7 +46,7 @@ class Tensor(ArrayMethods, Variable):
         self.version = [next_stamp()]
         self.origin = None
         self.hooks = None
-        if requires_grad and self.value.dtype.kind != "f":
+        if requires_grad and not plain and self.value.dtype.kind != "f":
             require_float("requires_grad", self)
 
     # ------------------------------------------------------------------ the graph
@@ -373,7 +373,7 @@ def seed_of(operation: str, tensor: Any, gradient: Any) -> Any:
                 got=f"shape {tensor.shape}",
                 wanted="a scalar such as t.sum(), or gradient= in the Tensor's own shape",
             )  # fmt: skip
-        one = tensor.value.dtype.type(1)
+        one = tensor.value.dtype.type(1.0)
         return one if tensor.value.ndim == 0 else np.full(tensor.shape, one)
     if isinstance(gradient, Tensor):
         seed = gradient

@@ -47,7 +47,7 @@ class Picture:
     @property
     def digraph(self) -> Any:
         """The same as a `graphviz.Digraph`."""
-        import graphviz  # type: ignore[import-untyped]  # it has no hints
+        import graphviz
 
         return graphviz.Digraph(body=list(self.lines))
 

@@ -12,11 +12,12 @@ from tinygrad_tr.picture.numbers import (
     statistics_written,
     written,
 )
-from tinygrad_tr.picture.scene import Arrow, Card, Circle, Reason, Scene, short
+from tinygrad_tr.picture.scene import Arrow, Card, Circle, Echo, Reason, Scene, short
 from tinygrad_tr.picture.theme import FONT, MONO, Theme
 
 LONGEST_NAME = 60
-ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\\": "&#92;"})
+BACKSLASH = "\\\u200b"  # with a space of no width behind it, \\N is no escape for Graphviz
+ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\\": BACKSLASH})
 TEXT, SMALL, TINY = 11, 9.5, 8.5  # points
 # Where arrows leave a card and where they come in, behind the letter v (value) or g (gradient).
 PORTS = {"LR": (":e", ":w"), "RL": (":w", ":e"), "TB": ("2:s", "1:n"), "BT": ("1:n", "2:s")}
@@ -73,6 +74,9 @@ class Writer:
         for circle in self.scene.circles:
             if circle.id in self.shown:
                 by_frame.setdefault(circle.frame, []).append(self.circle(circle))
+        for echo in self.scene.echoes:
+            if self.forward or echo.id in self.shown:
+                by_frame.setdefault(echo.frame, []).append(self.echo(echo))
         yield from by_frame.get(-1, ())
         yield from self.frames(by_frame)
         if self.forward:
@@ -264,6 +268,11 @@ class Writer:
             f'fillcolor="{theme.operation}" color="{theme.operation_line}" label=<{title}>]\n'
         )
 
+    def echo(self, echo: Echo) -> str:
+        """The name of a tensor whose card stands elsewhere."""
+        look = f'style="rounded,dotted" color="{self.theme.card_line}" height=0.25 margin="0.08,0"'
+        return f"\t{echo.id} [shape=box {look} label=<{escaped(clipped(echo.name))} ↺>]\n"
+
     def arrow_label(self, arrow: Arrow) -> str:
         """`∂u/∂b = c = 2` between numbers, `g @ Wᵀ` and the gain between arrays."""
         way = arrow.way
@@ -325,6 +334,8 @@ class Writer:
             shapes.append(f'<FONT COLOR="{theme.operation_line}">◯</FONT> {words["operation"]}')
         if any(modules):
             shapes.append(f'<FONT COLOR="{theme.operation_line}">❒</FONT> {words["module"]}')
+        if scene.echoes:
+            shapes.append(f"↺ {words['echo']}")
         signs = []
         if self.forward:
             signs.append(f'<FONT COLOR="{theme.forward}">──▶ {words["forward"]}</FONT>')
@@ -378,10 +389,10 @@ def is_forbidden(c: str) -> bool:
 
 
 def escaped(text: str) -> str:
-    """Text inside an HTML-like label, where a backslash too would begin an escape: \\N."""
+    """Text inside an HTML-like label."""
     return plain(text).translate(ENTITIES)
 
 
 def quoted(text: str) -> str:
     """Text inside a quoted attribute: neither escapes nor entities are read out of it."""
-    return plain(text).replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
+    return plain(text).replace("&", "&amp;").replace("\\", BACKSLASH).replace('"', '\\"')

@@ -13,7 +13,7 @@ DENSE = "192"  # dots per inch of a PNG, so that it stays sharp on a good screen
 def rendered(source: str, format_: str) -> bytes:
     """The picture that Graphviz lays out of DOT text, as the bytes of a file."""
     try:
-        import pygraphviz  # type: ignore[import-untyped]  # it has no hints
+        import pygraphviz
     except ImportError:
         return by_program(source, format_)
     sheet = pygraphviz.AGraph(string=source)

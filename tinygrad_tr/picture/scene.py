@@ -22,6 +22,9 @@ from tinygrad_tr.picture.passes import Passes, Way
 
 COMFORTABLE = 150  # more nodes than this are folded into modules, unless depth= is given
 LONGEST_FACT = 24
+# Arrows that pass many operations cost Graphviz minutes and the reader the thread. Where all
+# together pass more than IN_ALL, a use further than FAR begins at an echo of its tensor.
+FAR, IN_ALL = 12, 400
 INTERNAL = frozenset({"total"})  # facts that say how a rule was called, not what the user said
 
 Reason = tuple[str, str]  # a key of theme.WORDS and what stands in its place {0}
@@ -56,6 +59,15 @@ class Circle:
 
 
 @dataclass(slots=True)
+class Echo:
+    """The name of a tensor beside an operation that uses it far from its card."""
+
+    id: str
+    name: str
+    frame: int
+
+
+@dataclass(slots=True)
 class Arrow:
     """From a tensor to an operation that uses it, or from an operation to its result.
 
@@ -78,6 +90,7 @@ class Scene:
     cards: list[Card] = field(default_factory=list)
     circles: list[Circle] = field(default_factory=list)
     arrows: list[Arrow] = field(default_factory=list)
+    echoes: list[Echo] = field(default_factory=list)
     frames: list[Call] = field(default_factory=list)
     open_frames: list[int] = field(default_factory=list)
     objective: str = ""  # what is differentiated: J, or Σ for a sum of entries
@@ -87,7 +100,7 @@ class Scene:
 
     @property
     def size(self) -> int:
-        return len(self.cards) + len(self.circles)
+        return len(self.cards) + len(self.circles) + len(self.echoes)
 
 
 def scene_of(
@@ -341,7 +354,30 @@ class Painter:
                 shown.add(i)
                 i = self.calls[i].around
         self.scene.open_frames = sorted(i for i in shown if i >= 0)
+        add_echoes(self.scene)
         return self.scene
+
+
+def add_echoes(scene: Scene) -> None:
+    """Let the far uses of tensors begin at echoes, if there are too many of them."""
+    at = {circle.id: i for i, circle in enumerate(scene.circles)}
+    first: dict[str, int] = {}  # where the card of a tensor stands
+    for arrow in scene.arrows:
+        card, circle = (arrow.tail, arrow.head) if arrow.head in at else (arrow.head, arrow.tail)
+        first.setdefault(card, at[circle])
+    uses = [arrow for arrow in scene.arrows if arrow.head in at]
+    if sum(at[arrow.head] - first[arrow.tail] for arrow in uses) <= IN_ALL:
+        return
+    cards = {card.id: card for card in scene.cards}
+    echoes: dict[tuple[str, str], Echo] = {}
+    for arrow in uses:
+        if at[arrow.head] - first[arrow.tail] > FAR:
+            key = arrow.tail, arrow.head
+            if key not in echoes:
+                name, frame = cards[arrow.tail].name, scene.circles[at[arrow.head]].frame
+                echoes[key] = Echo(f"e{len(echoes)}", name, frame)
+            arrow.tail = echoes[key].id
+    scene.echoes += echoes.values()
 
 
 def fill_in(arrow: Arrow, node: Node, given: Sequence[Card | None], place: int, out: str) -> None:

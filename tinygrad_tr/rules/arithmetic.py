@@ -128,10 +128,12 @@ def fmin(x, y):
 
 def shares(x, y, wins):
     """The pullbacks of a choice between x and y: all to the winner, half each at a tie."""
-    return (
-        lambda g: np.where(np.equal(x, y), 0.5 * g, np.where(wins(x, y), g, 0)),
-        lambda g: np.where(np.equal(x, y), 0.5 * g, np.where(wins(y, x), g, 0)),
-    )
+
+    def to(winner, loser):
+        # Factors 1, ½ and 0; to multiply by masks costs less than np.where.
+        return lambda g: g * (0.5 * np.equal(x, y).astype(g.dtype) + wins(winner, loser))
+
+    return to(x, y), to(y, x)
 
 
 @rule(elementwise=True, linear=True)
@@ -145,9 +147,9 @@ def clip_(x, low, high):
     above = False if high is None else np.greater(x, high)
     return (
         out,
-        lambda g: np.where(below | above, 0, g),
-        lambda g: np.where(below, g, 0),
-        lambda g: np.where(above, g, 0),
+        lambda g: g * np.logical_not(below | above),
+        lambda g: g * below,
+        lambda g: g * above,
     )
 
 

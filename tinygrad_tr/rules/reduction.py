@@ -23,9 +23,8 @@ __all__ = [
 def sum(x, axis=None, *, keepdims=False):
     """Σ x. The gradient is spread over what was added."""
     shape = x.shape
-    within = kept(shape, axes_of(shape, axis, "sum"))
     out = np.add.reduce(x, axis=axis, keepdims=keepdims)
-    return out, lambda g: spread(g.reshape(within), shape)
+    return out, lambda g: spread(g.reshape(kept(shape, axes_of(shape, axis, "sum"))), shape)
 
 
 @rule(np.mean, linear=True)
