@@ -1,6 +1,6 @@
 """The pictures of the README.
 
-    python docs/make_pictures.py
+python docs/make_pictures.py
 """
 
 from __future__ import annotations

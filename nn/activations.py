@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_tr.graph import Defaults
+from tinygrad_tr.operands import Defaults
 from tinygrad_tr.tensor import Tensor
 
 from . import functional as F  # noqa: N812  the field's name for it

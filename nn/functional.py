@@ -37,9 +37,10 @@ from tinygrad_tr.rules.activations import (
 from tinygrad_tr.rules.arithmetic import where
 from tinygrad_tr.rules.elementwise import tanh
 from tinygrad_tr.rules.indexing import embedding, one_hot
+from tinygrad_tr.rules.joining import split
 from tinygrad_tr.rules.layers import linear
 from tinygrad_tr.rules.products import einsum
-from tinygrad_tr.rules.shape import flatten, reshape, split
+from tinygrad_tr.rules.shape import flatten, reshape
 from tinygrad_tr.tensor import Tensor
 
 from .checks import require_positive, require_probability, require_same_shape, value_of, weighted

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.errors import ArgumentError
-from tinygrad_tr.graph import Defaults
+from tinygrad_tr.operands import Defaults
 from tinygrad_tr.rules.layers import linear
 from tinygrad_tr.rules.shape import flatten
 from tinygrad_tr.tensor import Tensor

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tinygrad_tr.graph import Node, Output, ancestors, enable_grad, end_of, next_stamp
+from tinygrad_tr.graph import Node, Output, ancestors, end_of, next_stamp
+from tinygrad_tr.modes import enable_grad
 from tinygrad_tr.tensor import Tensor
 
 from .calls import watch_calls

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, GraphError, ShapeError
 from tinygrad_tr.graph import constant
-from tinygrad_tr.rules.shape import concatenate
+from tinygrad_tr.rules.joining import concatenate
 from tinygrad_tr.tensor import Tensor
 
 from .checks import require_positive

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import tinygrad_tr as tt
-from tinygrad_tr.graph import ancestors, read
+from tinygrad_tr.graph import ancestors
+from tinygrad_tr.reading import read
 
 
 def leaf(value, **options):
@@ -553,14 +554,14 @@ def test_second_derivatives_through_fused_rules_read_each_node_a_fixed_number_of
 ):
     def nodes_read(layers):
         count = 0
-        plain = tt.graph.read
+        plain = tt.reading.read
 
         def counting(nodes, known, *, recording):
             nonlocal count
             count += len(nodes)
             return plain(nodes, known, recording=recording)
 
-        monkeypatch.setattr(tt.graph, "read", counting)
+        monkeypatch.setattr(tt.sweep, "read", counting)
         monkeypatch.setattr(tt.rule, "read", counting)
         h = leaf(np.ones((1, 2)))
         w = leaf(np.eye(2))

@@ -374,7 +374,7 @@ def test_a_product_over_a_stack_is_one_product_on_the_way_back():
     x, w = leaf(np.ones((50, 4, 3))), leaf(np.ones((3, 2)))
     out = x @ w
     sizes = []
-    tt.graph.sweep(
+    tt.sweep.sweep(
         [out.node], [np.ones(out.shape)], free=True,
         watch=lambda node, g, made: sizes.extend(gx.size for gx in made),
     )  # fmt: skip

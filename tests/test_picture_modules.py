@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from xml.etree import ElementTree
-
 import numpy as np
 import pytest
 
 import tinygrad_tr as tt
+from tests.pictures import sheet
 from tinygrad_tr import nn
 from tinygrad_tr.creation import Random
-
-
-def sheet(picture):
-    root = ElementTree.fromstring(picture.svg())
-    found = [e.text or "" for e in root.iter() if e.tag.endswith("}text")]
-    return re.sub(r"\s+", " ", " ".join(found))
 
 
 def frame_of(picture, name):

@@ -133,7 +133,7 @@ def test_no_pullback_needs_a_cast_of_its_gradient(case):
         seen.extend((node.rule.name, gx.dtype) for gx in made if gx is not None)
 
     seed = np.ones(out.shape, np.float32)[()]
-    tt.graph.sweep([end_of(out)], [seed], free=True, watch=watch)
+    tt.sweep.sweep([end_of(out)], [seed], free=True, watch=watch)
     assert {dtype for _, dtype in seen} == {np.dtype(np.float32)}, seen
 
 

@@ -17,12 +17,13 @@ from tinygrad_tr import creation, errors, rules
 from tinygrad_tr.check import gradcheck, gradgradcheck, nudge
 from tinygrad_tr.creation import *
 from tinygrad_tr.errors import *
-from tinygrad_tr.graph import detect_anomaly, enable_grad, is_grad_enabled, no_grad
+from tinygrad_tr.modes import detect_anomaly, enable_grad, is_grad_enabled, no_grad
 from tinygrad_tr.rules import linear_algebra as linalg
 from tinygrad_tr.rules.activations import *
 from tinygrad_tr.rules.arithmetic import *
 from tinygrad_tr.rules.elementwise import *
 from tinygrad_tr.rules.indexing import *
+from tinygrad_tr.rules.joining import *
 from tinygrad_tr.rules.norms import norm
 from tinygrad_tr.rules.products import *
 from tinygrad_tr.rules.reduction import *
@@ -52,6 +53,7 @@ __all__ += rules.activations.__all__
 __all__ += rules.arithmetic.__all__
 __all__ += rules.elementwise.__all__
 __all__ += rules.indexing.__all__
+__all__ += rules.joining.__all__
 __all__ += rules.products.__all__
 __all__ += rules.reduction.__all__
 __all__ += rules.shape.__all__

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.errors import DtypeError, ShapeError
-from tinygrad_tr.graph import Defaults, Variable, constant
+from tinygrad_tr.graph import Variable, constant
+from tinygrad_tr.operands import Defaults
 from tinygrad_tr.rule import answers, require_float
 from tinygrad_tr.rules.shape import as_shape
 from tinygrad_tr.tensor import Tensor

@@ -14,7 +14,8 @@ import numpy as np
 
 from tinygrad_tr.creation import generator_or_default
 from tinygrad_tr.errors import ArgumentError, DtypeError, ShapeError, describe
-from tinygrad_tr.graph import Defaults, Variable
+from tinygrad_tr.graph import Variable
+from tinygrad_tr.operands import Defaults
 
 __all__ = ["DataLoader", "Normalizer", "split"]
 

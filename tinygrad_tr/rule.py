@@ -21,16 +21,10 @@ from typing import Any, Generic, ParamSpec
 import numpy as np
 
 from tinygrad_tr.errors import DtypeError, UnsupportedError
-from tinygrad_tr.graph import (
-    Variable,
-    ancestors,
-    enable_grad,
-    end_of,
-    is_tracked,
-    read,
-    record,
-    sweep,
-)
+from tinygrad_tr.graph import Variable, ancestors, end_of, is_tracked, record
+from tinygrad_tr.modes import enable_grad
+from tinygrad_tr.reading import read
+from tinygrad_tr.sweep import sweep
 
 P = ParamSpec("P")
 CO_VARARGS = 4  # inspect's flag; importing it would cost more than the rest of this file
@@ -155,10 +149,17 @@ class Rule(Generic[P]):
 
         if self.joint:
             return out, (joint,)
-        return out, tuple(
-            (lambda g, i=i: joint(g, ())[i]) if is_tracked(x) else None
-            for i, x in enumerate(inputs)
-        )
+        swept: list[Any] = [None, []]  # the last g, and what it became: one sweep serves all
+
+        def to(i: int) -> Callable[[Any], Any]:
+            def pullback(g: Any) -> Any:
+                if swept[0] is not g:
+                    swept[:] = g, joint(g, ())
+                return swept[1][i]
+
+            return pullback
+
+        return out, tuple(to(i) if is_tracked(x) else None for i, x in enumerate(inputs))
 
 
 def rule(

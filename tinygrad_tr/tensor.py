@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_tr import graph
+from tinygrad_tr import sweep
 from tinygrad_tr.array_methods import ArrayMethods, plain_index
 from tinygrad_tr.errors import DtypeError, GraphError, ShapeError, describe
-from tinygrad_tr.graph import Variable, as_array, constant, modes, next_stamp
+from tinygrad_tr.graph import Changes, Variable, constant, next_stamp
+from tinygrad_tr.modes import modes
+from tinygrad_tr.operands import Defaults, as_array
 from tinygrad_tr.rule import require_float
 from tinygrad_tr.rules import indexing
 
@@ -38,7 +40,7 @@ class Tensor(ArrayMethods, Variable):
         name: str | None = None,
     ) -> None:
         plain = data.__class__ is float and dtype is None
-        self.value = graph.Defaults.scalar(data) if plain else new_value(data, dtype)
+        self.value = Defaults.scalar(data) if plain else new_value(data, dtype)
         self.node = None
         self.tracked = requires_grad
         self._grad = None
@@ -111,7 +113,7 @@ class Tensor(ArrayMethods, Variable):
             seed = seed.value
         free = not (create_graph if retain_graph is None else retain_graph)
         root = self if self.node is None else self.node
-        graph.backward(root, seed, free=free, create_graph=create_graph)
+        sweep.backward(root, seed, free=free, create_graph=create_graph)
 
     def retain_grad(self) -> None:
         """Keep the gradient of this result of an operation in `.grad`, as leaves do."""
@@ -123,7 +125,7 @@ class Tensor(ArrayMethods, Variable):
             def keep(g: Tensor) -> None:
                 tensor = here()
                 if tensor is not None:
-                    graph.accumulate(tensor, g)
+                    sweep.accumulate(tensor, g)
 
             self.register_hook(keep)
 
@@ -183,7 +185,7 @@ class Tensor(ArrayMethods, Variable):
 
     def touch(self) -> None:
         """Stamp a change of the values: graphs recorded earlier refuse to go backward."""
-        self.version[0] = graph.Changes.latest = next_stamp()
+        self.version[0] = Changes.latest = next_stamp()
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """x[index] = value. A recorded x becomes the result of a rule; a leaf may refuse."""
@@ -266,7 +268,7 @@ class Tensor(ArrayMethods, Variable):
     def __repr__(self) -> str:
         numbers = np.array2string(np.asarray(self.value), separator=", ", prefix="Tensor(")
         parts = [numbers]
-        if self.dtype != graph.Defaults.dtype:
+        if self.dtype != Defaults.dtype:
             parts.append(f"dtype={self.dtype}")
         if self.node is not None:
             parts.append(f"from={self.node.rule.name}")
@@ -405,9 +407,9 @@ def set_default_dtype(dtype: Any) -> None:
         raise DtypeError(
             "set_default_dtype", "not a float", got=str(dtype), wanted="np.float32 or np.float64"
         )
-    graph.Defaults.dtype, graph.Defaults.scalar = dtype, dtype.type
+    Defaults.dtype, Defaults.scalar = dtype, dtype.type
 
 
 def get_default_dtype() -> np.dtype[Any]:
     """What Python numbers and lists become."""
-    return graph.Defaults.dtype
+    return Defaults.dtype

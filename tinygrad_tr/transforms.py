@@ -12,19 +12,13 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.errors import DtypeError, GraphError, ShapeError, describe
-from tinygrad_tr.graph import (
-    Region,
-    Variable,
-    ancestors,
-    constant,
-    differentiate,
-    enable_grad,
-    end_of,
-    modes,
-    next_stamp,
-)
+from tinygrad_tr.graph import Variable, ancestors, constant, end_of, next_stamp
+from tinygrad_tr.modes import enable_grad, modes
+from tinygrad_tr.reading import Region
 from tinygrad_tr.rule import require_float
-from tinygrad_tr.rules.shape import reshape, stack
+from tinygrad_tr.rules.joining import stack
+from tinygrad_tr.rules.shape import reshape
+from tinygrad_tr.sweep import differentiate
 from tinygrad_tr.tensor import Tensor, seed_of
 
 Function = Callable[..., Any]

@@ -1,7 +1,7 @@
 """Pictures of graphs: how a number was made (forward), and how its gradient got here (backward).
 
-The way of a picture: `passes` evaluates the graph again, `scene` turns it into plain data,
-`dot` writes that as DOT text, `render` has it laid out.
+The way of a picture: `passes` evaluates the graph again, `painter` turns it into a `scene` of
+plain data, `dot` writes that as DOT text, `render` has it laid out.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from tinygrad_tr.picture.frames import Call, call_watched
 from tinygrad_tr.picture.naming import Names, names_for, users_frame
 from tinygrad_tr.picture.numbers import SMALL
 from tinygrad_tr.picture.passes import evaluate
+from tinygrad_tr.picture.painter import scene_of
 from tinygrad_tr.picture.render import rendered
-from tinygrad_tr.picture.scene import Scene, scene_of
+from tinygrad_tr.picture.scene import Scene
 from tinygrad_tr.picture.theme import THEMES, WORDS, choose
 
 __all__ = ["Picture", "draw"]

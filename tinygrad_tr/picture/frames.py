@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.creation import generator_or_default
-from tinygrad_tr.graph import enable_grad, next_stamp
+from tinygrad_tr.graph import next_stamp
+from tinygrad_tr.modes import enable_grad
 from tinygrad_tr.picture.numbers import count_written
 
 

@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_tr import graph
-from tinygrad_tr.graph import Node, Output, Variable, is_tracked
+from tinygrad_tr.graph import Node, Output, Variable, ancestors, is_tracked, value_of
+from tinygrad_tr.modes import modes
 from tinygrad_tr.picture.formula import Formula, formula_of
 from tinygrad_tr.picture.numbers import Numbers, measure, norm
+from tinygrad_tr.reading import read
+from tinygrad_tr.sweep import sum_to, sweep
 
 
 @dataclass(slots=True)
@@ -55,9 +57,9 @@ def evaluate(ends: Sequence[Any], *, backward: bool, entries: int) -> Passes:
 
     `ends` are nodes or leaves; up to `entries` numbers of a gradient are kept.
     """
-    nodes = graph.ancestors(ends)
+    nodes = ancestors(ends)
     with undisturbed():
-        values, readings = graph.read(nodes, {}, recording=False)
+        values, readings = read(nodes, {}, recording=False)
         passes = Passes(nodes, values)
         for node in nodes:
             for x in node.inputs:
@@ -73,21 +75,21 @@ def evaluate(ends: Sequence[Any], *, backward: bool, entries: int) -> Passes:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Neither the anomaly mode nor floating-point warnings: a picture shows bad numbers."""
-    flags = graph.modes.flags
-    graph.modes.flags = (flags[0], False)
+    flags = modes.flags
+    modes.flags = (flags[0], False)
     try:
         with np.errstate(all="ignore"):
             yield
     finally:
-        graph.modes.flags = flags
+        modes.flags = flags
 
 
 def sweep_back(ends: Sequence[Any], readings: Any, passes: Passes, entries: int) -> None:
     """Fill in the gradients and the ways."""
     values = passes.values
 
-    def value_of(x: Any) -> Any:
-        return values[x] if isinstance(x, Node) else graph.value_of(x)
+    def value_at(x: Any) -> Any:
+        return values[x] if isinstance(x, Node) else value_of(x)
 
     def watch(node: Node, g: Any, gradients: Sequence[Any]) -> None:
         if node.__class__ is Output:
@@ -96,7 +98,7 @@ def sweep_back(ends: Sequence[Any], readings: Any, passes: Passes, entries: int)
         several = isinstance(g, list)
         if not several:
             passes.gradients[node] = measure(g, entries)
-        inputs = [value_of(x) for x in node.inputs]
+        inputs = [value_at(x) for x in node.inputs]
         output = values[node]
         slopes = one_number_slopes(node, readings[node], inputs, output)
         length = norm(g)
@@ -107,7 +109,7 @@ def sweep_back(ends: Sequence[Any], readings: Any, passes: Passes, entries: int)
             x = node.inputs[i]
             stretched = stretched_axes(gx.shape, x.shape)
             if stretched:
-                gx = graph.sum_to(gx, x.shape, node)
+                gx = sum_to(gx, x.shape, node)
             pullback = None if node.rule.joint else readings[node][i]
             ways[i] = Way(
                 slopes[i],
@@ -119,8 +121,8 @@ def sweep_back(ends: Sequence[Any], readings: Any, passes: Passes, entries: int)
         passes.ways[node] = ways
 
     tracked = [end for end in dict.fromkeys(ends) if is_tracked(end)]
-    seeds = [np.ones_like(value_of(end))[()] for end in tracked]
-    found = graph.sweep(tracked, seeds, free=False, readings=readings, watch=watch, hooks=False)
+    seeds = [np.ones_like(value_at(end))[()] for end in tracked]
+    found = sweep(tracked, seeds, free=False, readings=readings, watch=watch, hooks=False)
     for leaf, g in found.items():
         passes.gradients[leaf] = measure(g, entries)
 

@@ -190,7 +190,8 @@ def scatter_add(x, axis, index, values):
 
 def one_hot(indices, num_classes=None):
     """(...,) integers to (..., num_classes) zeros with a 1 at each index, in the default dtype."""
-    from tinygrad_tr.graph import Defaults, constant
+    from tinygrad_tr.graph import constant
+    from tinygrad_tr.operands import Defaults
 
     indices = integers("one_hot", indices)
     if num_classes is None:

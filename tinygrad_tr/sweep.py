@@ -1,0 +1,221 @@
+"""The way back: sweeping over the graph and adding up what the pullbacks return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from tinygrad_tr.anomaly import refuse_anomaly
+from tinygrad_tr.errors import GraphError, describe
+from tinygrad_tr.graph import (
+    Array,
+    Changes,
+    Node,
+    Output,
+    Variable,
+    ancestors,
+    constant,
+    is_tracked,
+)
+from tinygrad_tr.modes import enable_grad, modes
+from tinygrad_tr.reading import Region, read, restored
+
+
+def sweep(
+    roots: Sequence[Any],
+    seeds: Sequence[Array],
+    *,
+    free: bool,
+    readings: Mapping[Node, Any] | None = None,
+    targets: Collection[Any] = (),
+    beyond: bool = True,
+    watch: Callable[[Node, Any, Sequence[Array | None]], None] | None = None,
+    hooks: bool = True,
+) -> dict[Any, Array]:
+    """The gradients of sum(root · seed) with respect to the leaves and the targets.
+
+    `roots` are Nodes or leaves. Nodes are visited by falling stamp, so all that flows into a
+    node has arrived when it is visited. `readings` replaces the nodes' own pullbacks (those
+    of a second reading); `targets` restricts the sweep to the way to them, and unless `beyond`
+    nothing flows through one target to another; `watch` is shown each node with its gradient
+    and what its pullbacks made of it. `free` drops each node's pullbacks as it is passed.
+    Without `hooks`, the user's hooks do not run.
+    """
+    targets = frozenset(targets) if targets else ()
+    way = leading_to(targets, roots, beyond) if targets else None
+    found: dict[Any, Array] = {}  # of targets that are not leaves
+    # The first gradient to arrive is borrowed (it may be another's memory), the second makes
+    # a sum that is ours, later ones are added in place.
+    pending: dict[Any, Any] = {}
+    owned: set[Any] = set()
+    heap: list[tuple[int, Node]] = []
+    for x, g in zip(roots, seeds):  # noqa: B905  strict costs more than the loop
+        if x not in pending and isinstance(x, Node):
+            heappush(heap, (-x.stamp, x))
+        pending[x] = pending[x] + g if x in pending else g
+    anomaly = modes.flags[1]
+    while heap:
+        node = heappop(heap)[1]
+        g = pending.pop(node)
+        if hooks and node.hooks:
+            g = run_hooks(node.hooks, g)
+        if node in targets:
+            found[node] = g
+            if not beyond:
+                continue
+        if node.__class__ is Output:
+            if watch is not None:
+                watch(node, g, (g,))
+            source = node.inputs[0]
+            if way is None or source in way:
+                if source not in pending:
+                    pending[source] = [None] * len(source.shape)
+                    heappush(heap, (-source.stamp, source))
+                pending[source][node.keywords["index"]] = g
+            continue
+        pullbacks = node.pullbacks if readings is None else readings[node]
+        if pullbacks.__class__ is Region:
+            pullbacks = restored(node)
+        if pullbacks is None:
+            raise_freed(node)
+        if readings is None and node.stamp < Changes.latest:
+            refuse_changed(node)
+        if node.rule.joint:
+            gradients = pullbacks[0](g, tuple(map(is_tracked, node.inputs)))
+        else:
+            gradients = []
+            for pullback in pullbacks:
+                gradients.append(pullback and pullback(g))
+        if free:
+            node.pullbacks = pullbacks = None
+        if watch is not None:
+            watch(node, g, gradients)
+        if anomaly:
+            refuse_anomaly(node, g, gradients)
+        for x, gx in zip(node.inputs, gradients):  # noqa: B905  steps need name no pullbacks
+            if gx is None or (way is not None and x not in way):
+                continue
+            if gx.shape != x.shape:
+                gx = sum_to(gx, x.shape, node)
+            if gx.dtype is not x.dtype and gx.dtype != x.dtype:
+                gx = gx.astype(x.dtype)
+            if x not in pending:
+                pending[x] = gx
+                if isinstance(x, Node):
+                    heappush(heap, (-x.stamp, x))
+            elif x in owned:
+                pending[x] += gx
+            else:
+                pending[x] = pending[x] + gx
+                if readings is None:
+                    owned.add(x)
+    for leaf in pending:
+        if hooks and leaf.hooks:
+            pending[leaf] = run_hooks(leaf.hooks, pending[leaf])
+    if found:
+        pending.update(found)
+    return pending
+
+
+def sum_to(g: Array, shape: tuple[int, ...], node: Node) -> Array:
+    """The gradient of an input that was broadcast: `g` summed over the stretched axes."""
+    extra = len(g.shape) - len(shape)
+    if not node.rule.elementwise or extra < 0:
+        raise AssertionError(
+            f"a pullback of rule {node.rule.name} made a gradient of shape {g.shape} "
+            f"for an input of shape {shape}"
+        )
+    stretched = tuple(
+        axis
+        for axis, length in enumerate(g.shape)
+        if axis < extra or (shape[axis - extra] == 1 and length != 1)
+    )
+    return g.sum(axis=stretched).reshape(shape) if stretched else np.broadcast_to(g, shape)
+
+
+def leading_to(targets: Collection[Any], roots: Sequence[Any], beyond: bool) -> set[Any]:
+    """The nodes and leaves on a way from the roots to any of the targets."""
+    way = set(targets)
+    for node in ancestors(roots, () if beyond else targets):
+        if any(isinstance(x, (Node, Variable)) and x in way for x in node.inputs):
+            way.add(node)
+    return way
+
+
+def run_hooks(hooks: Mapping[int, Callable[[Any], Any]], g: Array) -> Array:
+    """The gradient after the user's hooks, each of which may replace it."""
+    wrapped = g if isinstance(g, Variable) else constant(g)
+    for hook in list(hooks.values()):
+        replaced = hook(wrapped)
+        if replaced is not None:
+            if np.shape(replaced) != wrapped.shape:
+                raise GraphError(
+                    "hook",
+                    "it changed the shape of the gradient",
+                    got=describe(replaced),
+                    wanted=f"shape {wrapped.shape}, or None to leave the gradient as it is",
+                )
+            wrapped = replaced if isinstance(replaced, Variable) else constant(replaced)
+    return wrapped if isinstance(g, Variable) else wrapped.value
+
+
+def raise_freed(node: Node) -> None:
+    raise GraphError(
+        "backward",
+        f"the graph was already swept once and its {node.rule.name} is freed",
+        wanted="retain_graph=True in the first backward(), or a new forward pass",
+    )
+
+
+def refuse_changed(node: Node) -> None:
+    """Raise if an input of the node was changed in place after the node recorded it."""
+    for leaf in node.inputs:
+        if isinstance(leaf, Variable) and leaf.version[0] > node.stamp:
+            named = f"the tensor {leaf.name!r}" if leaf.name else f"a tensor of shape {leaf.shape}"
+            name = node.rule.name
+            raise GraphError(
+                "backward",
+                f"{named} was changed after {name} recorded it, so its gradient would be wrong",
+                got=f"a change at stamp {leaf.version[0]}, {name} recorded at {node.stamp}",
+                wanted="backward() before assign() or optimizer.step(), or a new forward pass",
+            )
+
+
+def backward(root: Any, seed: Array, *, free: bool, create_graph: bool) -> None:
+    """Add d sum(root · seed) / d leaf to `.grad` of every leaf that requires a gradient."""
+    found = differentiate((root,), (seed,), free=free, create_graph=create_graph)
+    for leaf, g in found.items():
+        accumulate(leaf, g if create_graph else constant(g))
+
+
+def accumulate(tensor: Any, g: Any) -> None:
+    """Add a Tensor to `.grad`. Never in place: the gradient may be another's memory."""
+    tensor._grad = g if tensor._grad is None else tensor._grad + g
+
+
+def differentiate(
+    roots: Sequence[Any],
+    seeds: Sequence[Array],
+    *,
+    free: bool,
+    create_graph: bool,
+    targets: Collection[Any] = (),
+) -> dict[Any, Array]:
+    """The gradients by leaf or target: arrays, or recorded Tensors with `create_graph`.
+
+    Roots and targets are nodes or leaves (`end_of` a Tensor).
+    """
+    if not create_graph:
+        return sweep(roots, seeds, free=free, targets=targets)
+    nodes = ancestors(roots)
+    for node in nodes:
+        if node.pullbacks is None:
+            raise_freed(node)
+        refuse_changed(node)
+    with enable_grad():
+        _, readings = read(nodes, {}, recording=True)
+        tensors = [s if isinstance(s, Variable) else constant(s) for s in seeds]
+        return sweep(roots, tensors, free=False, readings=readings, targets=targets)
