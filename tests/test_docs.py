@@ -21,7 +21,7 @@ def code_blocks(page):
 @pytest.mark.parametrize("page", PAGES)
 def test_the_code_of_the_page_runs(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    namespace = {}
+    namespace = {"__name__": "__main__"}  # where a user types it
     blocks = code_blocks(page)
     assert blocks
     for block in blocks:

@@ -20,7 +20,7 @@ from typing import Any, Generic, ParamSpec
 
 import numpy as np
 
-from tinygrad_tr.errors import DtypeError, UnsupportedError
+from tinygrad_tr.errors import ArgumentError, DtypeError, UnsupportedError
 from tinygrad_tr.graph import Variable, ancestors, end_of, is_tracked, record
 from tinygrad_tr.modes import enable_grad
 from tinygrad_tr.reading import read
@@ -183,7 +183,13 @@ def rule(
             joint=joint,
             reference=reference,
         )
-        assert made.name not in rules, f"two rules are named {made.name}"
+        namesake = rules.get(made.name)
+        # A notebook's cell may be run again; another function may not take the name.
+        if namesake is not None and namesake.function.__module__ != function.__module__:
+            raise ArgumentError(
+                "rule", f"two rules would be named {made.name!r}", got=function.__module__ or "",
+                wanted=f"another name than that of {namesake.function.__module__}",
+            )  # fmt: skip
         rules[made.name] = made
         if numpy is not None:
             numpy_functions[numpy] = made

@@ -33,7 +33,7 @@ class Case:
     value: Callable[..., Any] | None = None
     label: str = ""
     oracle_gradient: bool = True
-    keeps: float = 3.0
+    keeps: float = 2.0
     tags: frozenset[str] = field(default_factory=frozenset)
 
     @property

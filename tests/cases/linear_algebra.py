@@ -157,16 +157,17 @@ CASES = [
          lambda torch, a: torch.abs(torch.linalg.qr(a)[1]), label="r"),
     Case("qr", lambda a: np.square(linalg.qr(a)[0]), [normal(4, 3)],
          lambda torch, a: torch.square(torch.linalg.qr(a)[0]), label="q"),
-    *(Case("svd", of_svd, [x], torch_of_svd, label=label) for label, x in SHAPES),
+    *(Case("svd", of_svd, [x], torch_of_svd, label=label, keeps=2.5) for label, x in SHAPES),
     *(Case("svd", lambda a: of_svd(a, full=True), [x], torch_of_svd, label=f"full-{label}",
            keeps=5.0) for label, x in [("tall", separate(4, 2)), ("wide", separate(2, 4))]),
     *(Case("svd", lambda a, side=side: projection(a, side), [x],
-           lambda torch, a, side=side: torch_projection(torch, a, side), label=f"{side}-{label}")
+           lambda torch, a, side=side: torch_projection(torch, a, side),
+           label=f"{side}-{label}", keeps=2.5)
       for side in ("left", "right")
       for label, x in [("square", separate(3, 3)), ("tall", separate(5, 3)),
                        ("wide", separate(3, 5))]),
     Case("svd", lambda a: linalg.svd(a)[1], [separate(3, 3)],
-         lambda torch, a: torch.linalg.svd(a)[1], label="values"),
+         lambda torch, a: torch.linalg.svd(a)[1], label="values", keeps=2.5),
     *(Case("svdvals", linalg.svdvals, [x], lambda torch, a: torch.linalg.svdvals(a), label=label)
       for label, x in SHAPES),
     Case("svdvals", lambda a: linalg.svd(a, compute_uv=False), [separate(3, 2)],
@@ -193,7 +194,7 @@ CASES = [
     Case("square", lambda a, b: linalg.lstsq(a, b)[1], [normal(5, 3), normal(5, 2)],
          label="lstsq-residuals"),
     *(Case("matmul", lambda a, n=n: linalg.matrix_power(a, n), [regular(2, 3, 3)],
-           lambda torch, a, n=n: torch.linalg.matrix_power(a, n), label=f"power-{n}")
+           lambda torch, a, n=n: torch.linalg.matrix_power(a, n), label=f"power-{n}", keeps=3.0)
       for n in (2, 3, 5, 8, -2, -3)),
     Case("inv", lambda a: linalg.matrix_power(a, -1), [regular(3, 3)],
          lambda torch, a: torch.linalg.matrix_power(a, -1), label="power"),

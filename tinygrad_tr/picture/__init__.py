@@ -19,8 +19,8 @@ from tinygrad_tr.picture.dot import Writer
 from tinygrad_tr.picture.frames import Call, call_watched
 from tinygrad_tr.picture.naming import Names, names_for, users_frame
 from tinygrad_tr.picture.numbers import SMALL
-from tinygrad_tr.picture.passes import evaluate
 from tinygrad_tr.picture.painter import scene_of
+from tinygrad_tr.picture.passes import evaluate
 from tinygrad_tr.picture.render import rendered
 from tinygrad_tr.picture.scene import Scene
 from tinygrad_tr.picture.theme import THEMES, WORDS, choose
