@@ -38,7 +38,6 @@ from tinygrad_tr.rules.arithmetic import where
 from tinygrad_tr.rules.elementwise import tanh
 from tinygrad_tr.rules.indexing import embedding, one_hot
 from tinygrad_tr.rules.joining import split
-from tinygrad_tr.rules.layers import linear
 from tinygrad_tr.rules.products import einsum
 from tinygrad_tr.rules.shape import flatten, reshape
 from tinygrad_tr.tensor import Tensor
@@ -94,6 +93,11 @@ __all__ = [
 Operand = Any  # a Tensor, or what NumPy makes an array of
 
 # ------------------------------------------------------------------ layers
+
+
+def linear(x: Operand, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x Wᵀ + b: (..., n), (m, n), (m,) -> (..., m)."""
+    return layers.linear(x, weight, bias)
 
 
 def bilinear(x1: Tensor, x2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

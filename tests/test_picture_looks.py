@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from xml.etree import ElementTree
 
@@ -255,3 +257,18 @@ def test_names_must_be_a_dict_of_tensors():
         J.draw(names={"a": 1.0})
     with pytest.raises(tt.DtypeError, match="only a module takes inputs"):
         tt.draw(J, J)
+
+
+def test_the_first_picture_of_a_process_says_nothing_on_stderr(tmp_path):
+    code = (
+        "import sys, tinygrad_tr as tt; a = tt.Tensor(2.0, requires_grad=True)\n"
+        f"(a * a).draw().save({str(tmp_path / 'a.png')!r}); print('heard', file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "heard\n"
+
+
+def test_what_others_say_on_stderr_while_laying_out_is_passed_on(capfd):
+    with render.without_font_warnings():
+        os.write(2, b"Fontconfig warning: an unknown element\nsomething else\n")
+    assert capfd.readouterr().err == "something else\n"

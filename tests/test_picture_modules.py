@@ -168,3 +168,11 @@ def test_hostile_titles_break_nothing(x):
 
     for depth in (None, 0, 1):
         assert "Linear(4 → 2)" in sheet(tt.draw(Odd(), x, depth=depth)) or depth == 0
+
+
+def test_parameters_go_by_the_drawn_modules_names_not_by_those_of_a_part_in_scope(model, x):
+    whole = nn.Sequential(model, nn.ReLU())
+    part = model
+    names = {card.name for card in tt.draw(whole, x).scene.cards}
+    assert {name for name, _ in whole.named_parameters()} <= names
+    assert not {name for name, _ in part.named_parameters()} & names

@@ -10,6 +10,8 @@ from pathlib import Path
 import tinygrad_tr as tt
 from tinygrad_tr.errors import ArgumentError, MissingDependencyError, TinygradError
 
+LOOKS = ("passes", "values", "rankdir", "theme", "lang")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it worked, 2 with a message when its input was refused."""
@@ -17,7 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except TinygradError as error:
-        print(f"tinygrad-tr: {error}", file=sys.stderr)
+        message = str(error).removesuffix(f"\n  at:     {error.at}")  # the shell has no lines
+        print(f"tinygrad-tr: {message}", file=sys.stderr)
         return 2
     return 0
 
@@ -34,10 +37,12 @@ def parser() -> argparse.ArgumentParser:
 
     draw = commands.add_parser("draw", help="draw an expression: draw '3*(a + b*c)' a=5 b=3 c=2")
     draw.add_argument("expression", help="numbers, names, + - * / ** @, and functions such as tanh")
-    draw.add_argument("values", nargs="*", metavar="NAME=VALUE", help="a=5 or W=[[1,2],[3,4]]")
+    draw.add_argument("variables", nargs="*", metavar="NAME=VALUE", help="a=5 or W=[[1,2],[3,4]]")
     draw.add_argument("-o", "--output", type=Path, default=Path("graph.svg"),
                       help="the file; its suffix decides: .svg .png .pdf .dot")  # fmt: skip
     draw.add_argument("--passes", choices=["both", "forward", "backward"], default="both")
+    draw.add_argument("--values", choices=["auto", "none", "stats", "full"], default="auto")
+    draw.add_argument("--rankdir", choices=["LR", "RL", "TB", "BT"], default="LR")
     draw.add_argument("--theme", choices=["light", "dark"], default="light")
     draw.add_argument("--lang", choices=["en", "tr"], default="en")
     draw.set_defaults(run=run_draw)
@@ -48,14 +53,13 @@ def run_draw(options: argparse.Namespace) -> None:
     from tinygrad_tr.picture.expression import draw_expression
 
     values = {}
-    for pair in options.values:
+    for pair in options.variables:
         name, equals, text = pair.partition("=")
         if not equals:
             raise ArgumentError("draw", f"{pair!r} gives no value", wanted="NAME=VALUE, as a=5")
         values[name] = text
-    picture = draw_expression(
-        options.expression, values, passes=options.passes, theme=options.theme, lang=options.lang
-    )
+    looks = {name: getattr(options, name) for name in LOOKS}
+    picture = draw_expression(options.expression, values, **looks)
     picture.save(options.output)
     print(options.output)
 

@@ -20,6 +20,7 @@ from tinygrad_tr.graph import (
     constant,
     is_tracked,
 )
+from tinygrad_tr.kernels.shape import stretched_axes
 from tinygrad_tr.modes import enable_grad, modes
 from tinygrad_tr.reading import Region, read, restored
 
@@ -122,17 +123,12 @@ def sweep(
 
 def sum_to(g: Array, shape: tuple[int, ...], node: Node) -> Array:
     """The gradient of an input that was broadcast: `g` summed over the stretched axes."""
-    extra = len(g.shape) - len(shape)
-    if not node.rule.elementwise or extra < 0:
+    if not node.rule.elementwise:
         raise AssertionError(
             f"a pullback of rule {node.rule.name} made a gradient of shape {g.shape} "
             f"for an input of shape {shape}"
         )
-    stretched = tuple(
-        axis
-        for axis, length in enumerate(g.shape)
-        if axis < extra or (shape[axis - extra] == 1 and length != 1)
-    )
+    stretched = stretched_axes(g.shape, shape)
     return g.sum(axis=stretched).reshape(shape) if stretched else np.broadcast_to(g, shape)
 
 

@@ -119,19 +119,18 @@ def draw(
         ("rankdir", rankdir, DIRECTIONS), ("theme", theme, THEMES), ("lang", lang, WORDS),
     ):  # fmt: skip
         choose(option, value, known)
-    found = names_for((names, params), users_frame(sys._getframe(1)))
+    is_module = hasattr(what, "named_modules")
+    parameters = dict(what.named_parameters()) if is_module else dict(params or {})
+    found = names_for((names, params, parameters), users_frame(sys._getframe(1)))
     calls: Sequence[Call] = ()
     unused: list[tuple[str, Any]] = []
-    if hasattr(what, "named_modules"):
-        parameters = dict(what.named_parameters())
+    if is_module:
         what, calls = framed(what, inputs, loss, found)
     elif inputs or loss is not None:
         raise DtypeError(
             "draw", "only a module takes inputs and a loss", got=describe(what),
             wanted="draw(tensor), draw([tensor, ...]) or draw(model, x)",
         )  # fmt: skip
-    else:
-        parameters = dict(params or {})
     ends = ends_of(what)
     evaluated = evaluate(ends, backward=passes != "forward", entries=ENTRIES[values])
     for name, parameter in parameters.items():

@@ -33,14 +33,14 @@ LONGEST_SHOWN = 80  # letters of the expression that an error repeats
 Step = tuple[str, ast.expr]  # the name a step gives its result, or "", and what it computes
 
 
-def draw_expression(text: str, values: Mapping[str, Any], **options: Any) -> Picture:
+def draw_expression(text: str, variables: Mapping[str, Any], **options: Any) -> Picture:
     """The picture of the expression, with the names standing for Tensors of the values.
 
     Steps before the last give names: `u = b*c; v = a + u; J = 3*v`. Values are numbers, nested
     lists, or the text of such: `{"a": 5, "w": "[1, 2, 3]"}`. `options` are those of `draw`.
     """
     steps = parsed(text)
-    known: dict[str, Any] = {name: leaf(name, value) for name, value in values.items()}
+    known: dict[str, Any] = {name: leaf(name, value) for name, value in variables.items()}
     for name, expression in steps:
         known[name] = evaluated(text, expression, known)
         if isinstance(known[name], Tensor) and name:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.graph import Node, Output, Variable, ancestors, is_tracked, value_of
+from tinygrad_tr.kernels.shape import stretched_axes
 from tinygrad_tr.modes import modes
 from tinygrad_tr.picture.formula import Formula, formula_of
 from tinygrad_tr.picture.numbers import Numbers, measure, norm
@@ -144,11 +145,3 @@ def one_number_slopes(
         if gx is not None and needs[i] and np.size(gx) == 1:
             slopes[i] = float(np.asarray(gx).reshape(()))
     return slopes
-
-
-def stretched_axes(made: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
-    """The axes of a gradient of shape `made` that broadcasting from `shape` stretched."""
-    extra = len(made) - len(shape)
-    return tuple(
-        axis for axis, n in enumerate(made) if axis < extra or (shape[axis - extra] == 1 and n != 1)
-    )

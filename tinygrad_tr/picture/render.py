@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tinygrad_tr.errors import GraphError, MissingDependencyError
 
@@ -19,9 +24,32 @@ def rendered(source: str, format_: str) -> bytes:
     sheet = pygraphviz.AGraph(string=source)
     if format_ == "png":
         sheet.graph_attr["dpi"] = DENSE
-    sheet.layout(prog="dot")
-    picture: bytes = sheet.draw(format=format_)
+    with without_font_warnings():
+        sheet.layout(prog="dot")
+        picture: bytes = sheet.draw(format=format_)
     return picture
+
+
+@contextmanager
+def without_font_warnings() -> Iterator[None]:
+    """Hold back what Fontconfig says on stderr; all else is passed on when the block ends.
+
+    The libraries in pygraphviz's wheel are older than many systems' font configuration, and
+    would complain of its newer words at every first picture.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        outside = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(outside, 2)
+            os.close(outside)
+            held.seek(0)
+            for line in held:
+                if not line.startswith(b"Fontconfig warning"):
+                    os.write(2, line)
 
 
 def by_program(source: str, format_: str) -> bytes:

@@ -26,11 +26,7 @@ def unbroadcast(g, shape):
     """The adjoint of broadcasting from `shape`: g summed over the stretched axes."""
     if g.shape == shape:
         return g
-    extra = len(g.shape) - len(shape)
-    stretched = tuple(
-        axis for axis, n in enumerate(g.shape) if axis < extra or shape[axis - extra] != n
-    )
-    return g.sum(axis=stretched).reshape(shape)
+    return g.sum(axis=kernels.stretched_axes(g.shape, shape)).reshape(shape)
 
 
 @rule(linear=True)
