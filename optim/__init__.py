@@ -5,9 +5,10 @@
     loss.backward()
     optimizer.step()
 
-Each algorithm is a file; what they share is in optimizer.py.
+Each algorithm is a file; what they share is in optimizer.py. Clipping is also `nn.utils`'s.
 """
 
+from tinygrad_tr.nn.utils import clip_grad_norm_, clip_grad_value_
 from tinygrad_tr.optim import schedules as lr_scheduler
 from tinygrad_tr.optim.adam import Adam
 from tinygrad_tr.optim.adamw import AdamW
@@ -41,5 +42,7 @@ __all__ = [
     "RMSprop",
     "Schedule",
     "StepLR",
+    "clip_grad_norm_",
+    "clip_grad_value_",
     "lr_scheduler",
 ]

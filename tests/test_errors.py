@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -132,6 +134,20 @@ def test_anomaly_mode_lets_infinite_inputs_pass_and_ends_with_its_block():
         (x * 2).sum().backward()
     with np.errstate(divide="ignore"):
         assert np.log(tt.Tensor(0.0)).item() == -np.inf
+
+
+def test_anomaly_mode_in_one_thread_does_not_reach_another():
+    seen = []
+
+    def work():
+        with np.errstate(divide="ignore"):
+            seen.append(np.log(tt.Tensor(0.0)).item())
+
+    with tt.detect_anomaly():
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert seen == [-np.inf]
 
 
 def test_anomaly_mode_looks_at_several_outputs_and_at_joint_pullbacks():

@@ -9,6 +9,7 @@ import tinygrad_tr as tt
 from tests.cases import CASES, arithmetic, indexing, reduction
 from tests.held import held_arrays, kept_share, leaves
 from tinygrad_tr.graph import Node, ancestors, end_of
+from tinygrad_tr.reading import read
 from tinygrad_tr.rule import rules
 
 STEPS = [*arithmetic.STEPS, *arithmetic.INTEGER_STEPS, *reduction.STEPS, *indexing.STEPS]
@@ -76,6 +77,37 @@ def test_recorded_backward_gives_the_same_first_derivative(case):
     _, recorded = gradients(case, inputs, cotangent, create_graph=True)
     for g, h in zip(plain, recorded, strict=True):
         np.testing.assert_allclose(h.numpy(), g.numpy(), rtol=1e-10, atol=1e-12)
+
+
+FUSED = [case for case in CASES if rules[case.rule].reference is not None]
+
+
+@pytest.mark.parametrize("case", FUSED, ids=lambda case: case.id)
+def test_fused_rules_equal_the_composition_they_replace(case):
+    """Value and gradients of the rule itself, node by node, against its reference's."""
+    out = case.function(*leaves(case.sample()))
+    nodes = ancestors([end_of(out)])
+    values, readings = read(nodes, {}, recording=False)
+    compared = 0
+    for node in nodes:
+        if node.rule.name != case.rule:
+            continue
+        inputs = [values[x] if isinstance(x, Node) else getattr(x, "value", x) for x in node.inputs]
+        tensors = [
+            tt.Tensor(x, requires_grad=True) if readings[node][i] is not None else x
+            for i, x in enumerate(inputs)
+        ]
+        expected = node.rule.reference(*tensors, **node.keywords)
+        np.testing.assert_allclose(values[node], expected.numpy(), rtol=1e-12, atol=1e-14)
+        g = np.random.default_rng(2).standard_normal(expected.shape)[()]
+        wanted = [t for t in tensors if isinstance(t, tt.Tensor)]
+        gradients = iter(tt.grad(expected, wanted, g))
+        for pullback, t in zip(readings[node], tensors, strict=False):
+            if isinstance(t, tt.Tensor):
+                h = next(gradients).numpy()
+                np.testing.assert_allclose(pullback(g), h, rtol=1e-10, atol=1e-12)
+                compared += 1
+    assert compared
 
 
 @pytest.mark.oracle

@@ -62,11 +62,9 @@ __all__ += rules.shape.__all__
 LATER = {
     "data": "tinygrad_tr.data",
     "draw": "tinygrad_tr.picture",
-    "metrics": "tinygrad_tr.metrics",
     "nn": "tinygrad_tr.nn",
     "optim": "tinygrad_tr.optim",
     "picture": "tinygrad_tr.picture",
-    "train": "tinygrad_tr.train",
 }
 
 

@@ -13,14 +13,14 @@ import numpy as np
 from tinygrad_tr.rule import answers, rule
 
 __all__ = [
-    "absolute", "add", "allclose", "array_equal", "bitwise_and", "bitwise_or", "bitwise_xor",
-    "ceil", "clip", "copysign", "divide", "divmod", "equal", "floor", "floor_divide", "fmax",
-    "fmin", "fmod", "gcd", "greater", "greater_equal", "heaviside", "hypot", "invert",
-    "isclose", "isfinite", "isinf", "isnan", "lcm", "left_shift", "less", "less_equal",
-    "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor",
-    "maximum", "minimum", "multiply", "negative", "not_equal", "positive", "power",
-    "reciprocal", "remainder", "right_shift", "rint", "round", "sign", "signbit", "square",
-    "subtract", "trunc", "where",
+    "abs", "absolute", "add", "allclose", "array_equal", "bitwise_and", "bitwise_or",
+    "bitwise_xor", "ceil", "clip", "copysign", "divide", "divmod", "equal", "floor",
+    "floor_divide", "fmax", "fmin", "fmod", "gcd", "greater", "greater_equal", "heaviside",
+    "hypot", "invert", "isclose", "isfinite", "isinf", "isnan", "lcm", "left_shift", "less",
+    "less_equal", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "maximum", "minimum", "mod", "multiply", "negative", "not_equal", "positive",
+    "pow", "power", "reciprocal", "remainder", "right_shift", "rint", "round", "sign",
+    "signbit", "square", "subtract", "trunc", "where",
 ]  # fmt: skip
 
 
@@ -300,3 +300,7 @@ def array_equal(a1, a2):
 def divmod(x, y):
     """(x // y, x % y)."""
     return np.floor_divide(x, y), np.remainder(x, y)
+
+
+# NumPy's other names for the same functions.
+abs, mod, pow = absolute, remainder, power
