@@ -8,7 +8,7 @@ import pytest
 import tinygrad_tr as tt
 from tests.cases import CASES, arithmetic, indexing, reduction
 from tests.held import held_arrays, kept_share, leaves
-from tinygrad_tr.graph import Node, ancestors, end_of
+from tinygrad_tr.graph import Node, Output, ancestors, end_of
 from tinygrad_tr.reading import read
 from tinygrad_tr.rule import rules
 
@@ -45,6 +45,14 @@ def test_every_rule_has_a_row():
 def test_the_row_uses_the_rule_it_names(case):
     out = case.function(*leaves(case.sample()))
     assert case.rule in {node.rule.name for node in ancestors([end_of(out)])}
+
+
+@every_case
+def test_a_rule_returns_one_pullback_for_each_input_or_a_joint_one(case):
+    out = case.function(*leaves(case.sample()))
+    for node in ancestors([end_of(out)]):
+        if not isinstance(node, Output):
+            assert len(node.pullbacks) == (1 if node.rule.joint else len(node.inputs))
 
 
 @every_case

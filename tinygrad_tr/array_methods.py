@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_tr.errors import IndexingError, ShapeError, describe
 from tinygrad_tr.graph import record
-from tinygrad_tr.rule import answer, numpy_functions
+from tinygrad_tr.rule import Rule, answer, numpy_functions
 from tinygrad_tr.rules import arithmetic, indexing, products, reduction, shape
 
 if TYPE_CHECKING:
@@ -33,8 +33,10 @@ class ArrayMethods:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         if method != "__call__":
             ufunc = getattr(ufunc, method)
-        elif not keywords and ufunc in numpy_functions:
-            return numpy_functions[ufunc](*inputs)  # the usual call, at the least cost
+        elif not keywords:
+            ours = numpy_functions.get(ufunc)
+            if ours.__class__ is Rule:
+                return record(ours, inputs, NO_FACTS)  # the usual call, as the operators make it
         return answer(ufunc, inputs, keywords)
 
     def __array_function__(self, function: Any, types: Any, inputs: Any, keywords: Any) -> Any:

@@ -51,6 +51,7 @@ class Variable:
         "version",
     )
     kind: ClassVar[type]  # the class of an operation's result
+    kinds: ClassVar[set[Any]] = set()  # all classes of Tensors: faster to ask than isinstance
     _grad: Any
     _name: str | None
     hooks: dict[int, Callable[[Any], Any]] | None
@@ -59,6 +60,9 @@ class Variable:
     tracked: bool
     value: Array
     version: list[int]
+
+    def __init_subclass__(cls) -> None:
+        Variable.kinds.add(cls)
 
     # The getters run at every leaf of every sweep: attrgetter is twice as fast as a function.
     shape: property = property(attrgetter("value.shape"))
@@ -131,13 +135,13 @@ class Output(Node):
 
 def record(rule: Rule[...], inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """The rule's value for the inputs: a Tensor if any input is one, recorded if need be."""
-    kind: Any = Variable.kind
+    kinds = Variable.kinds
     values: list[Any] = []
     parents: list[Any] = []
     plain: list[int] = []  # the places of the inputs that need no gradient
     has_tensor = False
     for x in inputs:
-        if x.__class__ is kind or isinstance(x, Variable):
+        if x.__class__ in kinds:
             has_tensor = True
             values.append(x.value)
             if x.tracked:
@@ -165,7 +169,7 @@ def record(rule: Rule[...], inputs: Sequence[Any], keywords: Mapping[str, Any]) 
     if len(plain) < len(parents):
         origin = rule.name if recording else "no_grad"
         if recording:
-            pullbacks = pullbacks_of(rule, result, plain) if plain or rule.joint else result[1:]
+            pullbacks = without(result[1:], plain) if plain and not rule.joint else result[1:]
             if any(pullbacks):
                 if value.__class__ is tuple:
                     return record_outputs(rule, parents, keywords, pullbacks, value)
@@ -227,18 +231,13 @@ def record_outputs(
     )
 
 
-def pullbacks_of(rule: Rule[...], result: Sequence[Any], plain: Sequence[int]) -> Any:
-    """The way back out of what a rule returned: a pullback for each input, or a joint one.
-
-    The pullbacks of inputs that need no gradient are dropped, with all that they hold.
-    """
-    if rule.joint:
-        return (result[1],)
-    pullbacks = list(result[1:])
-    for i in plain:
-        if i < len(pullbacks):
-            pullbacks[i] = None
-    return tuple(pullbacks)
+def without(pullbacks: Sequence[Pullback | None], plain: Sequence[int]) -> Any:
+    """The pullbacks less those of the plain inputs, with all that these hold."""
+    kept = list(pullbacks)
+    if kept:  # a rule without derivative returns none
+        for i in plain:
+            kept[i] = None
+    return tuple(kept)
 
 
 def is_tracked(x: Any) -> bool:

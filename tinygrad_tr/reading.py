@@ -12,9 +12,9 @@ from tinygrad_tr.graph import (
     Variable,
     ancestors,
     is_tracked,
-    pullbacks_of,
     recorded,
     value_of,
+    without,
 )
 
 
@@ -53,7 +53,7 @@ def read(
             result = rule.function(*inputs, **node.keywords)
             value = result[0]
             plain = [i for i, x in enumerate(node.inputs) if not is_tracked(x)]
-            pullbacks = pullbacks_of(rule, result, plain)
+            pullbacks = result[1:] if rule.joint else without(result[1:], plain)
         if recording:
             value = bound(value, node, inputs)
         values[node] = value

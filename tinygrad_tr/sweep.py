@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
@@ -15,6 +15,7 @@ from tinygrad_tr.graph import (
     Changes,
     Node,
     Output,
+    Pullback,
     Variable,
     ancestors,
     constant,
@@ -58,6 +59,7 @@ def sweep(
             heappush(heap, (-x.stamp, x))
         pending[x] = pending[x] + g if x in pending else g
     anomaly = modes.flags[1]
+    observed = anomaly or watch is not None
     while heap:
         node = heappop(heap)[1]
         g = pending.pop(node)
@@ -84,21 +86,22 @@ def sweep(
             raise_freed(node)
         if readings is None and node.stamp < Changes.latest:
             refuse_changed(node)
-        if node.rule.joint:
-            gradients = pullbacks[0](g, tuple(map(is_tracked, node.inputs)))
-        else:
-            gradients = []
-            for pullback in pullbacks:
-                gradients.append(pullback and pullback(g))
         if free:
-            node.pullbacks = pullbacks = None
-        if watch is not None:
-            watch(node, g, gradients)
-        if anomaly:
-            refuse_anomaly(node, g, gradients)
-        for x, gx in zip(node.inputs, gradients):  # noqa: B905  steps need name no pullbacks
-            if gx is None or (way is not None and x not in way):
+            node.pullbacks = None
+        if node.rule.joint:
+            needs = [is_tracked(x) and (way is None or x in way) for x in node.inputs]
+            pullbacks = settled(pullbacks[0](g, needs))
+        if observed:
+            gradients = [pullback and pullback(g) for pullback in pullbacks]
+            if anomaly:
+                refuse_anomaly(node, g, gradients)
+            if watch is not None:
+                watch(node, g, gradients)
+            pullbacks = settled(gradients)
+        for x, pullback in zip(node.inputs, pullbacks):  # noqa: B905  rules may name fewer
+            if pullback is None or (way is not None and x not in way):
                 continue
+            gx = pullback(g)
             if gx.shape != x.shape:
                 gx = sum_to(gx, x.shape, node)
             if gx.dtype is not x.dtype and gx.dtype != x.dtype:
@@ -119,6 +122,15 @@ def sweep(
     if found:
         pending.update(found)
     return pending
+
+
+def settled(gradients: Iterable[Array | None]) -> list[Pullback | None]:
+    """Gradients that are known already, as pullbacks that return them."""
+
+    def giving(gx: Array) -> Pullback:
+        return lambda g: gx
+
+    return [None if gx is None else giving(gx) for gx in gradients]
 
 
 def sum_to(g: Array, shape: tuple[int, ...], node: Node) -> Array:
@@ -182,7 +194,10 @@ def refuse_changed(node: Node) -> None:
 
 def backward(root: Any, seed: Array, *, free: bool, create_graph: bool) -> None:
     """Add d sum(root · seed) / d leaf to `.grad` of every leaf that requires a gradient."""
-    found = differentiate((root,), (seed,), free=free, create_graph=create_graph)
+    if create_graph:
+        found = differentiate((root,), (seed,), free=free, create_graph=True)
+    else:
+        found = sweep((root,), (seed,), free=free)
     for leaf, g in found.items():
         accumulate(leaf, g if create_graph else constant(g))
 
