@@ -277,6 +277,60 @@ def test_memory_returns_without_the_garbage_collector():
         gc.enable()
 
 
+def train_a_classifier():
+    model = tt.nn.Sequential(tt.nn.Linear(4, 3), tt.nn.Tanh(), tt.nn.Dropout(0.5))
+    optimizer = tt.optim.Adam(model.parameters())
+    loss = tt.nn.functional.cross_entropy(model(tt.ones(5, 4)), np.array([0, 1, 2, 1, 0]))
+    loss.backward()
+    optimizer.step()
+
+
+def differentiate_fused_rules_twice():
+    w = leaf(np.ones((3, 4)))
+    z = tt.nn.functional.linear(leaf(np.ones((5, 4))), w)
+    loss = tt.nn.functional.cross_entropy(z, np.array([0, 1, 2, 1, 0]))
+    (g,) = tt.grad(loss, w, create_graph=True)
+    (g * g).sum().backward()
+
+
+def use_a_rule_with_several_outputs():
+    _, s, _ = np.linalg.svd(leaf(np.diag([1.0, 2.0, 3.0])))
+    s.sum().backward()
+
+
+def checkpoint_and_transform():
+    x = leaf(np.ones((2, 2)))
+    tt.checkpoint(lambda t: np.tanh(t) @ t, x * 1).sum().backward()
+    tt.hessian(lambda t: np.sum(np.tanh(t)))(np.ones(3))
+    tt.jvp(np.sin, np.ones(3), np.ones(3))
+
+
+def draw():
+    x = leaf(np.ones((2, 2)))
+    assert tt.draw((x @ x).sum()).source
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        train_a_classifier,
+        differentiate_fused_rules_twice,
+        use_a_rule_with_several_outputs,
+        checkpoint_and_transform,
+        draw,
+    ],
+)
+def test_nothing_is_left_for_the_garbage_collector(work):
+    work()  # what the first call imports and caches is not meant
+    gc.collect()
+    gc.disable()
+    try:
+        work()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
 def test_a_million_operations_forward_backward_and_dropped():
     a = leaf(1.0)
     gc.disable()  # a million live objects are not garbage

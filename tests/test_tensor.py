@@ -153,6 +153,12 @@ def test_a_keyword_that_is_not_supported_is_named():
     t = tt.Tensor([1.0, 2.0])
     with pytest.raises(tt.UnsupportedError, match="'dtype'"):
         np.sum(t, dtype=np.float64)
+    with pytest.raises(tt.UnsupportedError, match="'axis' is given twice"):
+        tt.sum(t, 0, axis=0)
+    with pytest.raises(tt.UnsupportedError, match="too many"):
+        tt.sum(t, 0, True, 1)
+    with pytest.raises(tt.UnsupportedError, match="'y' is missing"):
+        tt.add(t)
     with pytest.raises(tt.UnsupportedError, match="'out'"):
         np.exp(t, out=np.zeros(2, np.float32))
     array = np.zeros(2, np.float32)

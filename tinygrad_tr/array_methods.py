@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_tr.errors import IndexingError, ShapeError, describe
-from tinygrad_tr.graph import record
+from tinygrad_tr.graph import record, record_pair
 from tinygrad_tr.rule import Rule, answer, numpy_functions
 from tinygrad_tr.rules import arithmetic, indexing, products, reduction, shape
 
@@ -45,28 +45,28 @@ class ArrayMethods:
     # ------------------------------------------------------------------ operators
 
     def __add__(self, other: Operand) -> Tensor:
-        return record(arithmetic.add, (self, other), NO_FACTS)
+        return record_pair(arithmetic.add, self, other)
 
     def __radd__(self, other: Operand) -> Tensor:
-        return record(arithmetic.add, (other, self), NO_FACTS)
+        return record_pair(arithmetic.add, other, self)
 
     def __sub__(self, other: Operand) -> Tensor:
-        return record(arithmetic.subtract, (self, other), NO_FACTS)
+        return record_pair(arithmetic.subtract, self, other)
 
     def __rsub__(self, other: Operand) -> Tensor:
-        return record(arithmetic.subtract, (other, self), NO_FACTS)
+        return record_pair(arithmetic.subtract, other, self)
 
     def __mul__(self, other: Operand) -> Tensor:
-        return record(arithmetic.multiply, (self, other), NO_FACTS)
+        return record_pair(arithmetic.multiply, self, other)
 
     def __rmul__(self, other: Operand) -> Tensor:
-        return record(arithmetic.multiply, (other, self), NO_FACTS)
+        return record_pair(arithmetic.multiply, other, self)
 
     def __truediv__(self, other: Operand) -> Tensor:
-        return record(arithmetic.divide, (self, other), NO_FACTS)
+        return record_pair(arithmetic.divide, self, other)
 
     def __rtruediv__(self, other: Operand) -> Tensor:
-        return record(arithmetic.divide, (other, self), NO_FACTS)
+        return record_pair(arithmetic.divide, other, self)
 
     def __floordiv__(self, other: Operand) -> Tensor:
         return np.floor_divide(self, other)  # type: ignore[call-overload]
@@ -75,10 +75,10 @@ class ArrayMethods:
         return np.floor_divide(other, self)  # type: ignore[call-overload]
 
     def __mod__(self, other: Operand) -> Tensor:
-        return record(arithmetic.remainder, (self, other), NO_FACTS)
+        return record_pair(arithmetic.remainder, self, other)
 
     def __rmod__(self, other: Operand) -> Tensor:
-        return record(arithmetic.remainder, (other, self), NO_FACTS)
+        return record_pair(arithmetic.remainder, other, self)
 
     def __divmod__(self, other: Operand) -> tuple[Tensor, Tensor]:
         return arithmetic.divmod(self, other)
@@ -87,16 +87,16 @@ class ArrayMethods:
         return arithmetic.divmod(other, self)
 
     def __pow__(self, other: Operand) -> Tensor:
-        return record(arithmetic.power, (self, other), NO_FACTS)
+        return record_pair(arithmetic.power, self, other)
 
     def __rpow__(self, other: Operand) -> Tensor:
-        return record(arithmetic.power, (other, self), NO_FACTS)
+        return record_pair(arithmetic.power, other, self)
 
     def __matmul__(self, other: Operand) -> Tensor:
-        return record(products.matmul, (self, other), NO_FACTS)
+        return record_pair(products.matmul, self, other)
 
     def __rmatmul__(self, other: Operand) -> Tensor:
-        return record(products.matmul, (other, self), NO_FACTS)
+        return record_pair(products.matmul, other, self)
 
     def __neg__(self) -> Tensor:
         return record(arithmetic.negative, (self,), NO_FACTS)

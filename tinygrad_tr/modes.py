@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+USUAL = (True, False)
+
 
 class Modes(threading.local):
     """What is switched on in this thread: `flags` is (recording, anomaly)."""
 
-    flags = (True, False)
+    flags = USUAL
 
 
 modes = Modes()

@@ -113,6 +113,10 @@ class Rule(Generic[P]):
                     )
                 arrays.append(facts.pop(name))
             for name, value in zip(self.by_position, inputs[len(self.arrays) :], strict=False):
+                if name in facts:
+                    raise UnsupportedError(
+                        self.name, f"the argument {name!r} is given twice", wanted=f"{self!r}"
+                    )
                 facts[name] = value
             if len(inputs) > len(self.arrays) + len(self.by_position):
                 raise UnsupportedError(
