@@ -272,3 +272,13 @@ def test_what_others_say_on_stderr_while_laying_out_is_passed_on(capfd):
     with render.without_font_warnings():
         os.write(2, b"Fontconfig warning: an unknown element\nsomething else\n")
     assert capfd.readouterr().err == "something else\n"
+
+
+def test_a_notebooks_cell_shows_the_names_of_its_variables():
+    """The formatter that asks for the picture stands between the cell and the library."""
+    notebook = {"__name__": "IPython.core.formatters"}
+    exec("def show(value): return value._repr_mimebundle_(include=None, exclude=None)", notebook)
+    first = tt.Tensor(2.0, requires_grad=True)
+    second = first * first
+    shown = ElementTree.fromstring(notebook["show"](second)["image/svg+xml"])
+    assert {"first", "second"} <= {element.text for element in shown.iter()}

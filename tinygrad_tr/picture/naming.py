@@ -13,6 +13,7 @@ from tinygrad_tr.errors import ArgumentError, describe
 from tinygrad_tr.graph import Node, Variable, end_of
 
 UNNAMED = ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>", "<lambda>")
+NOTEBOOK = {"IPython", "decorator", "ipykernel", "traitlets"}
 MOST = 1000  # a longer list or dict of the caller is no set of names
 HOUSE = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "")
 
@@ -116,7 +117,13 @@ def named_inside(name: str, value: Any) -> Iterator[tuple[Any, str, str]]:
 
 
 def users_frame(frame: FrameType | None) -> FrameType | None:
-    """The innermost frame outside this library: where the user asked for the picture."""
-    while frame is not None and os.path.realpath(frame.f_code.co_filename).startswith(HOUSE):
+    """The innermost frame outside this library: where the user asked for the picture.
+
+    A notebook shows the last value of a cell from within the cell: what shows it is passed over.
+    """
+    while frame is not None and (
+        os.path.realpath(frame.f_code.co_filename).startswith(HOUSE)
+        or frame.f_globals.get("__name__", "").partition(".")[0] in NOTEBOOK
+    ):
         frame = frame.f_back
     return frame
