@@ -15,7 +15,7 @@ import numpy as np
 
 import tinygrad_tr as tt
 from tinygrad_tr import data, nn, optim
-from tinygrad_tr.nn import functional as F  # noqa: N812  PyTorch's own abbreviation
+from tinygrad_tr.nn import functional as F
 
 EPOCHS, BATCH, SEED = 60, 64, 0
 

@@ -10,7 +10,7 @@ import numpy as np
 from tinygrad_tr.operands import Defaults
 from tinygrad_tr.tensor import Tensor
 
-from . import functional as F  # noqa: N812  the field's name for it
+from . import functional as F
 from .module import Module, Parameter
 
 # Without options the function is the forward: calling it costs nothing more.

@@ -7,7 +7,7 @@ import numpy as np
 from tinygrad_tr.errors import ArgumentError
 from tinygrad_tr.tensor import Tensor
 
-from . import functional as F  # noqa: N812  the field's name for it
+from . import functional as F
 from .checks import require_probability
 from .module import Module
 

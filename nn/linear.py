@@ -13,7 +13,7 @@ from tinygrad_tr.rules.layers import linear
 from tinygrad_tr.rules.shape import flatten
 from tinygrad_tr.tensor import Tensor
 
-from . import functional as F  # noqa: N812  the field's name for it
+from . import functional as F
 from . import init
 from .module import Module, Parameter
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tinygrad_tr.tensor import Tensor
 
-from . import functional as F  # noqa: N812  the field's name for it
+from . import functional as F
 from .checks import require_positive, require_probability, require_reduction
 from .module import Module
 
