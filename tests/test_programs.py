@@ -44,19 +44,19 @@ def inputs():
     return [x, np.array([-0.67, 0.05, 0.91])]
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(steps)
 def test_first_derivatives_of_any_program(recipe):
     assert tt.gradcheck(program(recipe), inputs(), atol=1e-5)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25)
 @given(steps)
 def test_second_derivatives_of_any_program(recipe):
     assert tt.gradgradcheck(program(recipe), inputs(), atol=1e-4, rtol=1e-3)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(steps)
 def test_drawing_and_checkpointing_change_no_gradient(recipe):
     f = program(recipe)
