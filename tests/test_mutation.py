@@ -115,3 +115,17 @@ def test_in_place_operators_change_leaves_only_where_nothing_is_recorded():
     total += w.sum()
     total.backward()
     assert w.grad.numpy().tolist() == [1, 1]
+
+
+def test_a_leaf_changed_by_a_hook_on_the_way_back_is_refused():
+    w, x = leaf([1.0, 2.0], name="weights"), leaf([3.0, 4.0])
+    u = np.tanh(w * x)
+
+    def change(g):
+        w.assign([0.0, 0.0])
+
+    u.register_hook(change)
+    with pytest.raises(tt.GraphError, match="'weights' was changed after multiply"):
+        u.sum().backward()
+    assert w.grad is None
+    assert x.grad is None

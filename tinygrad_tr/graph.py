@@ -85,8 +85,9 @@ class Node:
     """One recorded operation: the recipe of a value, and the way back through it.
 
     `inputs` has a Node for each recorded Tensor, the Tensor itself for each leaf, and plain
-    values as they are: an array is held, not copied, and not watched for changes. `pullbacks` is a tuple with None where no gradient is needed, for
-    a joint rule its one function of `(g, needs)`; a `Region` while forgotten, None once freed.
+    values as they are: an array is held, not copied, and not watched for changes. `pullbacks`
+    is a tuple with None where no gradient is needed, for a joint rule of its one function of
+    `(g, needs)`; a `Region` while forgotten, None once freed.
     """
 
     __slots__ = (

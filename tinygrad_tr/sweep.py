@@ -23,7 +23,7 @@ from tinygrad_tr.graph import (
 )
 from tinygrad_tr.kernels.shape import stretched_axes
 from tinygrad_tr.modes import enable_grad, modes
-from tinygrad_tr.reading import Region, read, restored
+from tinygrad_tr.reading import read, restored
 
 
 def sweep(
@@ -65,7 +65,7 @@ def sweep(
         g = pending.pop(node)
         if hooks and node.hooks:
             g = run_hooks(node.hooks, g)
-        if node in targets:
+        if targets and node in targets:
             found[node] = g
             if not beyond:
                 continue
@@ -80,12 +80,10 @@ def sweep(
                 pending[source][node.keywords["index"]] = g
             continue
         pullbacks = node.pullbacks if readings is None else readings[node]
-        if pullbacks.__class__ is Region:
-            pullbacks = restored(node)
-        if pullbacks is None:
-            raise_freed(node)
-        if readings is None and node.stamp < Changes.latest:
-            refuse_changed(node)
+        if pullbacks.__class__ is not tuple:
+            pullbacks = forgotten(node)
+        if node.stamp < Changes.latest and readings is None:
+            refuse_changed(node)  # asked at each node: a hook may change a leaf on the way
         if free:
             node.pullbacks = None
         if node.rule.joint:
@@ -168,6 +166,13 @@ def run_hooks(hooks: Mapping[int, Callable[[Any], Any]], g: Array) -> Array:
                 )
             wrapped = replaced if isinstance(replaced, Variable) else constant(replaced)
     return wrapped if isinstance(g, Variable) else wrapped.value
+
+
+def forgotten(node: Node) -> Any:
+    """The pullbacks of a node that has none at hand: read again, or an error once freed."""
+    if node.pullbacks is None:
+        raise_freed(node)
+    return restored(node)
 
 
 def raise_freed(node: Node) -> None:
