@@ -34,10 +34,7 @@ def main(folder: Path = Path("tinygrad-tr-demo")) -> list[Path]:
 
     folder.mkdir(parents=True, exist_ok=True)
     picture = J.draw()
-    files = [folder / "graph.svg", folder / "graph.png"]
-    for file in files:
-        picture.save(file)
-    return files
+    return [picture.save(folder / name) for name in ("graph.svg", "graph.png")]
 
 
 if __name__ == "__main__":

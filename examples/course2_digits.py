@@ -136,10 +136,7 @@ def draw_step(x: Any, y: Any, folder: Path) -> list[Path]:
     """The picture of the first training step: forward and backward, modules as frames."""
     tt.manual_seed(SEED)
     picture = tt.draw(network(), x, loss=lambda logits: F.cross_entropy(logits, y))
-    files = [folder / "digits-step.svg", folder / "digits-step.png"]
-    for file in files:
-        picture.save(file)
-    return files
+    return [picture.save(folder / name) for name in ("digits-step.svg", "digits-step.png")]
 
 
 if __name__ == "__main__":

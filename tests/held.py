@@ -7,17 +7,9 @@ from typing import Any
 
 import numpy as np
 
-import tinygrad_tr as tt
 from tests.cases.case import Case
+from tests.leaves import leaves
 from tinygrad_tr.graph import ancestors, end_of
-
-
-def leaves(inputs: list[Any], dtype: Any = np.float64) -> list[tt.Tensor]:
-    """The inputs as Tensors, the floating ones as leaves that require a gradient."""
-    return [
-        tt.Tensor(x.astype(dtype), requires_grad=True) if x.dtype.kind == "f" else tt.Tensor(x)
-        for x in inputs
-    ]
 
 
 def held_arrays(thing: Any, seen: dict[int, int]) -> dict[int, int]:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 import tinygrad_tr as tt
+from tests.leaves import leaf
 from tinygrad_tr.graph import ancestors
-
-
-def leaf(value, **options):
-    return tt.Tensor(np.asarray(value, np.float64), requires_grad=True, **options)
 
 
 def test_checkpoint_gives_the_same_gradients_and_forgets_the_inside():

@@ -9,12 +9,9 @@ import numpy as np
 import pytest
 
 import tinygrad_tr as tt
+from tests.leaves import leaf
 from tinygrad_tr.graph import ancestors
 from tinygrad_tr.reading import read
-
-
-def leaf(value, **options):
-    return tt.Tensor(np.asarray(value, np.float64), requires_grad=True, **options)
 
 
 def test_the_lectures_graph_has_the_lectures_numbers():

@@ -8,13 +8,10 @@ import pytest
 
 import tinygrad_tr as tt
 from tests.cases.linear_algebra import mixed, positive, separate, symmetric
+from tests.leaves import leaf
 
 linalg = tt.linalg
 rng = np.random.default_rng(0)
-
-
-def leaf(array):
-    return tt.Tensor(np.array(array, np.float64), requires_grad=True)
 
 
 def gradient(function, array):

@@ -10,10 +10,7 @@ import numpy as np
 import pytest
 
 import tinygrad_tr as tt
-
-
-def leaf(value, **options):
-    return tt.Tensor(np.asarray(value, np.float64), requires_grad=True, **options)
+from tests.leaves import leaf
 
 
 def test_nodes_hold_no_values_of_results():

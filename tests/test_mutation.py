@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_tr as tt
-
-
-def leaf(value, **options):
-    return tt.Tensor(np.asarray(value, np.float64), requires_grad=True, **options)
+from tests.leaves import leaf
 
 
 def test_detach_cuts_the_graph_and_shares_the_memory():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tinygrad_tr as tt
+from tests.leaves import leaf
 from tinygrad_tr.optim import SGD, Adam, AdamW, Momentum, RMSprop, in_place
 
 ALGORITHMS = {
@@ -23,10 +24,6 @@ ALGORITHMS = {
     "AdamW": lambda params, **options: AdamW(params, **options),
 }
 every_algorithm = pytest.mark.parametrize("make", ALGORITHMS.values(), ids=ALGORITHMS.keys())
-
-
-def leaf(value, dtype=np.float64, name=None):
-    return tt.Tensor(np.asarray(value, dtype), requires_grad=True, name=name)
 
 
 def field(p, k):

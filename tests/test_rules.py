@@ -7,7 +7,8 @@ import pytest
 
 import tinygrad_tr as tt
 from tests.cases import CASES, arithmetic, indexing, reduction
-from tests.held import held_arrays, kept_share, leaves
+from tests.held import held_arrays, kept_share
+from tests.leaves import leaves
 from tinygrad_tr.graph import Node, Output, ancestors, end_of
 from tinygrad_tr.reading import read
 from tinygrad_tr.rule import rules

@@ -1,8 +1,10 @@
 """Data for training: splits, normalisation, and mini-batches.
 
-train, dev, test = tt.data.split((x, y), seed=0)
-for xb, yb in tt.data.DataLoader(*train, batch_size=64, shuffle=True, seed=0):
-    ...
+    train, dev, test = tt.data.split((x, y), seed=0)
+    for xb, yb in tt.data.DataLoader(*train, batch_size=64, shuffle=True, seed=0):
+        ...
+
+An example is a row: all arrays have as many rows as there are examples.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import numpy as np
 
 from tinygrad_tr.creation import generator_or_default
 from tinygrad_tr.errors import ArgumentError, DtypeError, ShapeError, describe
-from tinygrad_tr.graph import Variable
+from tinygrad_tr.graph import Variable, value_of
 from tinygrad_tr.operands import Defaults
 
 __all__ = ["DataLoader", "Normalizer", "split"]
@@ -123,7 +125,7 @@ class Normalizer:
     def fit(self, x: Rows) -> Normalizer:
         """Learn μ and σ² = (1/m) Σ (x − μ)² from x, (m, *features)."""
         common_length("Normalizer.fit", (x,))
-        x = as_float(plain(x))
+        x = as_float(value_of(x))
         # Sums over many float32 rows lose digits; as float64 they do not.
         self.mean = x.mean(axis=0, dtype=np.float64).astype(x.dtype)
         variance = np.square(x - self.mean).mean(axis=0, dtype=np.float64)
@@ -200,7 +202,7 @@ def part_sizes(m: int, fractions: Sequence[float]) -> list[int]:
 
 def labels_of(stratify: Any, m: int) -> Array:
     """One label for each of m examples, (m,)."""
-    labels = np.asarray(plain(stratify))
+    labels = np.asarray(value_of(stratify))
     if labels.shape != (m,):
         raise ShapeError(
             "split", "stratify has one label for each example", got=f"{labels.shape}",
@@ -235,11 +237,6 @@ def generator_of(
 
 def is_whole(value: Any) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def plain(x: Any) -> Any:
-    """The array of a Tensor, and everything else as it is."""
-    return x.value if isinstance(x, Variable) else x
 
 
 def as_float(x: Rows) -> Any:

@@ -275,6 +275,7 @@ def is_tracked(x: Any) -> bool:
 
 
 def value_of(x: Any) -> Any:
+    """The array of a Tensor, and everything else as it is."""
     return x.value if isinstance(x, Variable) else x
 
 

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-Inputs = Callable[[np.random.Generator], list[Any]]
-
 
 @dataclass(frozen=True)
 class Case:

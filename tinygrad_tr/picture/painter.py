@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_tr import graph
-from tinygrad_tr.graph import Node, Output, Variable
+from tinygrad_tr.graph import Node, Output, Variable, is_tracked, value_of
 from tinygrad_tr.picture.frames import Call, common, folded, innermost
 from tinygrad_tr.picture.naming import Names
 from tinygrad_tr.picture.numbers import SUBSCRIPTS, SUPERSCRIPTS, measure
@@ -207,10 +206,10 @@ class Painter:
             place = self.calls[box].around if box >= 0 else place
             role = "result"
         else:
-            value = graph.value_of(x)
+            value = value_of(x)
             if isinstance(x, Variable):
                 place = self.homes.get(x, -1)
-            role = "leaf" if graph.is_tracked(x) else "constant"
+            role = "leaf" if is_tracked(x) else "constant"
         gradient = passes.gradients.get(x) if isinstance(x, (Node, Variable)) else None
         name = self.names.of(x)
         made = Card(

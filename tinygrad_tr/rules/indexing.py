@@ -7,6 +7,8 @@ from __future__ import annotations
 import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, DtypeError, IndexingError, ShapeError
+from tinygrad_tr.graph import constant
+from tinygrad_tr.operands import Defaults
 from tinygrad_tr.rule import answers, rule
 from tinygrad_tr.rules.axes import axes_of, axis_of, count, kept
 from tinygrad_tr.rules.shape import unbroadcast
@@ -190,9 +192,6 @@ def scatter_add(x, axis, index, values):
 
 def one_hot(indices, num_classes=None):
     """(...,) integers to (..., num_classes) zeros with a 1 at each index, in the default dtype."""
-    from tinygrad_tr.graph import constant
-    from tinygrad_tr.operands import Defaults
-
     indices = integers("one_hot", indices)
     if num_classes is None:
         num_classes = int(indices.max()) + 1 if indices.size else 0

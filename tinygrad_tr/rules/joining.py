@@ -32,18 +32,18 @@ def concatenate_(*arrays, axis=0):
     return out, *map(piece, range(len(arrays)))
 
 
-def same_ndim(operation, arrays, wanted="at least one array"):
+def at_least_one(operation, arrays):
     """The arrays as a list, none of them missing."""
     arrays = list(arrays)
     if not arrays:
-        raise ShapeError(operation, "nothing to join", got="no arrays", wanted=wanted)
+        raise ShapeError(operation, "nothing to join", got="no arrays", wanted="at least one array")
     return arrays
 
 
 @answers(np.concatenate)
 def concatenate(arrays, axis=0):
     """The arrays one after the other along an existing axis (flattened for axis=None)."""
-    arrays = same_ndim("concatenate", arrays)
+    arrays = at_least_one("concatenate", arrays)
     if axis is None:
         return concatenate_(*map(ravel, arrays), axis=0)
     shapes = [np.shape(x) for x in arrays]
@@ -77,7 +77,7 @@ def stack_(*arrays, axis=0):
 @answers(np.stack)
 def stack(arrays, axis=0):
     """The arrays, all of one shape, along a new axis."""
-    arrays = same_ndim("stack", arrays)
+    arrays = at_least_one("stack", arrays)
     shapes = [np.shape(x) for x in arrays]
     if len(set(shapes)) > 1:
         raise ShapeError("stack", "the shapes differ", got=f"{shapes}", wanted="one shape for all")

@@ -175,7 +175,7 @@ def cumprod(x, axis=None):
     return out, pullback
 
 
-def stops(function, signature_axis=True):
+def stops(function):
     """The rule of a reduction without a derivative."""
 
     def reduced(x, axis=None, *, keepdims=False):
