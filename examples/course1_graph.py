@@ -8,34 +8,45 @@ from __future__ import annotations
 from pathlib import Path
 
 import tinygrad_tr as tt
+from tinygrad_tr.examples.outcome import FOLDER, Goal, Outcome
+
+EXACT = {"v": 3, "a": 3, "u": 3, "b": 6, "c": 9}  # dJ/dv ...
 
 
-def main(folder: Path = Path("tinygrad-tr-demo")) -> list[Path]:
-    """Print both passes and write their picture; returns the files."""
+def main(folder: Path = FOLDER) -> Outcome:
+    """Print both passes and draw their picture."""
     a = tt.Tensor(5.0, requires_grad=True)
     b = tt.Tensor(3.0, requires_grad=True)
     c = tt.Tensor(2.0, requires_grad=True)
     u = b * c
     v = a + u
     J = 3 * v
-    for result in (u, v, J):
-        result.retain_grad()
-    J.backward()
+    tensors = {"v": v, "a": a, "u": u, "b": b, "c": c}
+    found = tt.grad(J, list(tensors.values()), retain_graph=True)
+    derivatives = {name: g.item() for name, g in zip(tensors, found, strict=True)}
 
     print("J = 3(a + bc) at a = 5, b = 3, c = 2")
     print(f"  forward   u = bc = {u.item():g}   v = a + u = {v.item():g}   J = 3v = {J.item():g}")
-    derivatives = {"v": v, "a": a, "u": u, "b": b, "c": c}
-    print("  backward  " + "   ".join(f"dJ/d{n} = {t.grad:g}" for n, t in derivatives.items()))
+    print("  backward  " + "   ".join(f"dJ/d{n} = {slope:g}" for n, slope in derivatives.items()))
 
     # The derivative by nudging, as the lecture introduces it: move an input by 0.001.
     nudged = tt.nudge(lambda a, b, c: 3 * (a + b * c), [5, 3, 2])
-    slopes = zip("abc", nudged, strict=True)
-    print("  nudging   " + "   ".join(f"ΔJ/Δ{n} = {slope:.3f}" for n, slope in slopes))
+    slopes = dict(zip("abc", map(float, nudged), strict=True))
+    print("  nudging   " + "   ".join(f"ΔJ/Δ{n} = {slope:.3f}" for n, slope in slopes.items()))
 
     folder.mkdir(parents=True, exist_ok=True)
+    J.backward()
     picture = J.draw()
-    return [picture.save(folder / name) for name in ("graph.svg", "graph.png")]
+    files = [picture.save(folder / name) for name in ("graph.svg", "graph.png")]
+    return Outcome(
+        [
+            Goal("J", J.item(), 33, 33),
+            *(Goal(f"dJ/d{n}", derivatives[n], exact, exact) for n, exact in EXACT.items()),
+            *(Goal(f"ΔJ/Δ{n}", s, EXACT[n] - 1e-6, EXACT[n] + 1e-6) for n, s in slopes.items()),
+        ],
+        files,
+    )
 
 
 if __name__ == "__main__":
-    print(*main(), sep="\n")
+    print(main())

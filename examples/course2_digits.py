@@ -15,17 +15,11 @@ import numpy as np
 
 import tinygrad_tr as tt
 from tinygrad_tr import data, nn, optim
+from tinygrad_tr.examples.datasets import digits
+from tinygrad_tr.examples.outcome import FOLDER, Goal, Outcome
 from tinygrad_tr.nn import functional as F
 
 EPOCHS, BATCH, SEED = 60, 64, 0
-
-
-def digits() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """X: (1797, 64) float32 in [0, 1]; y: (1797,) integers 0 to 9."""
-    from sklearn.datasets import load_digits
-
-    X, y = load_digits(return_X_y=True)
-    return (X / 16).astype(np.float32), y
 
 
 def network() -> nn.Sequential:
@@ -77,7 +71,7 @@ def train(
     return history
 
 
-def main(folder: Path = Path("tinygrad-tr-demo"), epochs: int = EPOCHS) -> list[Path]:
+def main(folder: Path = FOLDER, epochs: int = EPOCHS) -> Outcome:
     """Train, report the test accuracy, and write curves, confusions and the picture of a step."""
     tt.manual_seed(SEED)
     X, y = digits()
@@ -91,11 +85,12 @@ def main(folder: Path = Path("tinygrad-tr-demo"), epochs: int = EPOCHS) -> list[
     print(f"test accuracy {accuracy:.1%} on {len(test_rows)} digits that training never saw")
 
     folder.mkdir(parents=True, exist_ok=True)
-    return [
+    files = [
         plot_history(history, folder / "digits-loss.png"),
         plot_confusions(y[test_rows], guessed, folder / "digits-confusion.png"),
         *draw_step(X[train_rows[:BATCH]], y[train_rows[:BATCH]], folder),
     ]
+    return Outcome([Goal("accuracy on the test set", accuracy, at_least=0.97)], files)
 
 
 def plot_history(history: dict[str, list[float]], file: Path) -> Path:
@@ -140,4 +135,4 @@ def draw_step(x: Any, y: Any, folder: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    print(*main(), sep="\n")
+    print(main())

@@ -24,7 +24,7 @@ def floor_of(module):
         return None
     if parts[1] in FLOORS:
         return parts[1]
-    shop = {"cli", "data", "metrics", "picture", "train"}
+    shop = {"cli", "data", "files", "metrics", "picture", "project", "train"}
     return "shop" if parts[1] in shop else "engine"
 
 

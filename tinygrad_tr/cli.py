@@ -67,7 +67,6 @@ def run_draw(options: argparse.Namespace) -> None:
 def run_demo(options: argparse.Namespace) -> None:
     try:
         import matplotlib  # noqa: F401
-        import rich  # noqa: F401
         import sklearn  # noqa: F401
     except ImportError as error:
         raise MissingDependencyError(
@@ -79,14 +78,12 @@ def run_demo(options: argparse.Namespace) -> None:
 
     folder = options.output
     print("1. The lecture's computation graph\n")
-    files = course1_graph.main(folder)
+    print(course1_graph.main(folder))
     print("\n2. A network that learns handwritten digits\n")
-    files += course2_digits.main(folder)
+    print(course2_digits.main(folder))
     print(f"\n3. A micro-benchmark of {options.seconds:g} seconds\n")
     print(quick(options.seconds))
-    print("\nWritten:")
-    for file in files:
-        print(f"  {file.resolve()}")
+    print(f"\nAll files are in {folder.resolve()}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,24 @@
+"""Every example runs, reaches the goals it states, and leaves its pictures."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+from tinygrad_tr.examples.__main__ import names
+
+# Shorter runs where the whole takes long; the goals stay the same.
+SHORTER: dict[str, dict[str, int]] = {
+    "course2_digits": {"epochs": 15},
+}
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_example_reaches_its_goals(name, tmp_path):
+    module = importlib.import_module(f"tinygrad_tr.examples.{name}")
+    outcome = module.main(tmp_path, **SHORTER.get(name, {}))
+    assert outcome.goals
+    assert outcome.reached, f"\n{outcome}"
+    assert any(file.suffix in (".svg", ".png") for file in outcome.files)
+    assert all(file.stat().st_size > 0 for file in outcome.files)
