@@ -3,10 +3,11 @@
     model = nn.MLP([64, 64, 10])
     loss = nn.functional.cross_entropy(model(x), y)
 
-`nn.functional` has the same without state, `nn.init` the initial values, `nn.utils` clipping.
+`nn.functional` has the same without state, `nn.init` the initial values, `nn.utils` clipping,
+`nn.by_hand` the equations of course 1 without autograd.
 """
 
-from . import functional, init, utils
+from . import by_hand, functional, init, utils
 from .activations import (
     CELU,
     ELU,
@@ -51,6 +52,18 @@ from .losses import (
     SmoothL1Loss,
 )
 from .module import Module, Parameter
+from .normalisation import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    LayerNorm,
+    RMSNorm,
+)
+from .penalties import l1_penalty, l2_penalty
 from .state import LoadError
 from .summary import summary
 
@@ -63,18 +76,26 @@ __all__ = [
     "SELU",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "Bilinear",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
+    "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
     "HuberLoss",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "KLDivLoss",
     "L1Loss",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LoadError",
@@ -88,6 +109,7 @@ __all__ = [
     "NLLLoss",
     "PReLU",
     "Parameter",
+    "RMSNorm",
     "ReLU",
     "ReLU6",
     "Sequential",
@@ -103,8 +125,11 @@ __all__ = [
     "Tanhshrink",
     "Threshold",
     "Unflatten",
+    "by_hand",
     "functional",
     "init",
+    "l1_penalty",
+    "l2_penalty",
     "summary",
     "utils",
     "watch_calls",

@@ -44,8 +44,10 @@ from tinygrad_tr.tensor import Tensor
 
 from .checks import require_positive, require_probability, require_same_shape, value_of, weighted
 from .class_losses import cross_entropy, nll_loss
+from .norms import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 
 __all__ = [
+    "batch_norm",
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
@@ -57,13 +59,16 @@ __all__ = [
     "flatten",
     "gelu",
     "glu",
+    "group_norm",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "huber_loss",
+    "instance_norm",
     "kl_div",
     "l1_loss",
+    "layer_norm",
     "leaky_relu",
     "linear",
     "log_softmax",
@@ -75,6 +80,7 @@ __all__ = [
     "prelu",
     "relu",
     "relu6",
+    "rms_norm",
     "selu",
     "sigmoid",
     "silu",

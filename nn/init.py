@@ -178,7 +178,7 @@ def he_(tensor: Tensor, generator: Generator = None) -> Tensor:
 
 
 def lecun_(tensor: Tensor, generator: Generator = None) -> Tensor:
-    """N(0, 1/fan_in), for tanh and selu. Source: LeCun et al. 1998; course 2, week 1."""
+    """N(0, 1/fan_in), for tanh and selu. Source: LeCun et al. 1998; the lecture's "Xavier"."""
     return kaiming_normal_(tensor, nonlinearity="linear", generator=generator)
 
 
