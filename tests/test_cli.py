@@ -46,7 +46,7 @@ def test_the_demo_writes_everything_it_says(tmp_path, capsys):
     assert "dJ/dv = 3   dJ/da = 3   dJ/du = 3   dJ/db = 6   dJ/dc = 9" in out
     accuracy = float(out.split("test accuracy ")[1].split("%")[0])
     assert accuracy >= 97
-    written = [Path(line.split("→ ")[1]) for line in out.splitlines() if "→ " in line]
+    written = [Path(line.split("→ ")[1]) for line in out.splitlines() if line.startswith("  → ")]
     names = {file.name for file in written}
     assert {"graph.svg", "graph.png", "digits-loss.png", "digits-confusion.png"} <= names
     assert {"digits-step.svg", "digits-step.png"} <= names

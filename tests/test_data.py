@@ -105,6 +105,79 @@ def test_a_loader_that_cannot_work_is_refused(arrays, options, error, word):
         DataLoader(*arrays, **options)
 
 
+def test_two_passes_at_once_do_not_disturb_each_other():
+    loader = DataLoader(X, Y, batch_size=4)
+    pairs = [(list(a), list(b)) for (_, a), (_, b) in zip(loader, loader, strict=True)]
+    assert pairs == [(batch, batch) for batch in ([0, 1, 2, 3], [4, 5, 6, 7], [8, 9])]
+
+
+RESUMABLE = {
+    "a seed": lambda: DataLoader(X, Y, batch_size=3, shuffle=True, seed=1),
+    "a generator": lambda: DataLoader(
+        X, Y, batch_size=3, shuffle=True, generator=np.random.Generator(np.random.MT19937(2))
+    ),
+    "the default generator": lambda: DataLoader(X, Y, batch_size=3, shuffle=True),
+    "no shuffling": lambda: DataLoader(X, Y, batch_size=3),
+    "no last batch": lambda: DataLoader(X, Y, batch_size=3, shuffle=True, drop_last=True, seed=3),
+}
+
+
+@pytest.mark.parametrize("taken", range(9))
+@pytest.mark.parametrize("kind", RESUMABLE)
+def test_a_loader_goes_on_with_the_very_batch_that_came_next(kind, taken):
+    def batches(loader):
+        while True:
+            for _, y in loader:
+                yield [int(i) for i in y]
+
+    tt.manual_seed(0)
+    loader = RESUMABLE[kind]()
+    coming = batches(loader)
+    for _ in range(taken):
+        next(coming)
+    state, random = loader.state_dict(), tt.get_rng_state()
+    expected = [next(coming) for _ in range(10)]
+
+    tt.manual_seed(1)
+    resumed = RESUMABLE[kind]()
+    list(zip(resumed, range(2), strict=False))  # it has been elsewhere
+    resumed.load_state_dict(state)
+    tt.set_rng_state(random)
+    coming = batches(resumed)
+    assert [next(coming) for _ in range(10)] == expected
+
+
+def test_going_on_does_not_disturb_those_who_draw_from_the_same_generator():
+    tt.manual_seed(0)
+    loader = DataLoader(X, Y, batch_size=3, shuffle=True)
+    next(iter(loader))
+    state = loader.state_dict()
+    random = tt.get_rng_state()
+    expected = tt.rand(3).numpy()
+    tt.set_rng_state(random)
+    loader.load_state_dict(state)
+    assert len(list(loader)) == 3
+    np.testing.assert_array_equal(tt.rand(3).numpy(), expected)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": {}}, {"taken": 9}, {"taken": -1}, {"taken": 1.5},
+        {"epoch_start": {"state": 1}}, {"generator": None},
+        {"generator": {"bit_generator": "MT19937"}},
+    ],
+)  # fmt: skip
+def test_the_state_of_another_loader_is_refused_and_changes_nothing(change):
+    loader = RESUMABLE["a seed"]()
+    next(iter(loader))
+    before = loader.state_dict()
+    for state in ({**before, **change}, {}, None):
+        with pytest.raises(tt.StateError, match="DataLoader"):
+            loader.load_state_dict(state)
+        assert loader.state_dict() == before
+
+
 # ---------------------------------------------------------------------- split
 
 

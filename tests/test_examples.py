@@ -10,7 +10,7 @@ from tinygrad_tr.examples.__main__ import names
 
 # Shorter runs where the whole takes long; the goals stay the same.
 SHORTER: dict[str, dict[str, int]] = {
-    "course2_digits": {"epochs": 15},
+    "course2_regularisation": {"steps": 1000},
 }
 
 

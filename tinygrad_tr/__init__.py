@@ -14,7 +14,7 @@ import importlib
 from typing import Any
 
 from tinygrad_tr import creation, errors, rules
-from tinygrad_tr.check import gradcheck, gradgradcheck, nudge
+from tinygrad_tr.check import gradcheck, gradgradcheck, gradient_difference, nudge
 from tinygrad_tr.creation import *
 from tinygrad_tr.errors import *
 from tinygrad_tr.modes import detect_anomaly, enable_grad, is_grad_enabled, no_grad
@@ -28,6 +28,7 @@ from tinygrad_tr.rules.norms import norm
 from tinygrad_tr.rules.products import *
 from tinygrad_tr.rules.reduction import *
 from tinygrad_tr.rules.shape import *
+from tinygrad_tr.shapes import assert_shape
 from tinygrad_tr.tensor import Tensor, from_numpy, get_default_dtype, set_default_dtype
 from tinygrad_tr.transforms import (
     checkpoint,
@@ -43,9 +44,10 @@ from tinygrad_tr.transforms import (
 __version__ = "0.1.0"
 
 __all__ = [
-    "Tensor", "checkpoint", "detect_anomaly", "enable_grad", "from_numpy", "get_default_dtype",
-    "grad", "gradcheck", "gradgradcheck", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp",
-    "linalg", "no_grad", "norm", "nudge", "set_default_dtype", "value_and_grad", "vjp",
+    "Tensor", "assert_shape", "checkpoint", "detect_anomaly", "enable_grad", "from_numpy",
+    "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "gradient_difference", "hessian",
+    "hvp", "is_grad_enabled", "jacobian", "jvp", "linalg", "no_grad", "norm", "nudge",
+    "set_default_dtype", "value_and_grad", "vjp",
 ]  # fmt: skip
 __all__ += creation.__all__
 __all__ += errors.__all__
@@ -62,9 +64,13 @@ __all__ += rules.shape.__all__
 LATER = {
     "data": "tinygrad_tr.data",
     "draw": "tinygrad_tr.picture",
+    "files": "tinygrad_tr.files",
+    "load": "tinygrad_tr.files",
     "nn": "tinygrad_tr.nn",
     "optim": "tinygrad_tr.optim",
     "picture": "tinygrad_tr.picture",
+    "save": "tinygrad_tr.files",
+    "train": "tinygrad_tr.train",
 }
 
 
@@ -72,7 +78,7 @@ def __getattr__(name: str) -> Any:
     if name not in LATER:
         raise AttributeError(f"module 'tinygrad_tr' has no attribute {name!r}")
     module = importlib.import_module(LATER[name])
-    return getattr(module, name) if name == "draw" else module
+    return module if LATER[name].endswith(f".{name}") else getattr(module, name)
 
 
 def __dir__() -> list[str]:

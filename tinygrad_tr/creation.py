@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from tinygrad_tr.errors import DtypeError, ShapeError
+from tinygrad_tr.errors import DtypeError, ShapeError, StateError, describe
 from tinygrad_tr.graph import Variable, constant
 from tinygrad_tr.operands import Defaults
 from tinygrad_tr.rule import answers, require_float
@@ -14,8 +15,8 @@ from tinygrad_tr.rules.shape import as_shape
 from tinygrad_tr.tensor import Tensor
 
 __all__ = [
-    "arange", "eye", "full", "full_like", "linspace", "manual_seed", "ones", "ones_like", "rand",
-    "randint", "randn", "tensor", "zeros", "zeros_like",
+    "arange", "eye", "full", "full_like", "get_rng_state", "linspace", "manual_seed", "ones",
+    "ones_like", "rand", "randint", "randn", "set_rng_state", "tensor", "zeros", "zeros_like",
 ]  # fmt: skip
 
 Shape = Any  # an integer or a sequence of integers
@@ -36,6 +37,35 @@ def manual_seed(seed: int) -> np.random.Generator:
 def generator_or_default(generator: np.random.Generator | None = None) -> np.random.Generator:
     """The generator that was passed, or `manual_seed`'s, which begins with seed 0."""
     return generator or Random.generator or manual_seed(0)
+
+
+def get_rng_state() -> dict[str, Any]:
+    """Where the default generator is: names and integers, which JSON can hold."""
+    return dict(generator_or_default().bit_generator.state)
+
+
+def set_rng_state(state: Mapping[str, Any]) -> None:
+    """Put the default generator where `get_rng_state()` was taken; an error changes nothing."""
+    set_state("set_rng_state", generator_or_default(), state)
+
+
+def set_state(operation: str, generator: np.random.Generator, state: Any) -> None:
+    """Put a generator where `generator.bit_generator.state` was taken, or change nothing."""
+    generator.bit_generator.state = generator_at(operation, generator, state).bit_generator.state
+
+
+def generator_at(operation: str, generator: np.random.Generator, state: Any) -> np.random.Generator:
+    """Another generator of the same kind, in the state."""
+    kind = type(generator.bit_generator)
+    twin = np.random.Generator(kind(0))
+    try:
+        twin.bit_generator.state = state
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise StateError(
+            operation, "not the state of this random generator", got=describe(state),
+            wanted=f"the bit_generator.state of a {kind.__name__}",
+        ) from None  # fmt: skip
+    return twin
 
 
 def made(value: Any, dtype: Any, requires_grad: bool, name: str | None) -> Tensor:

@@ -18,6 +18,7 @@ __all__ = [
     "AnomalyError",
     "ArgumentError",
     "DtypeError",
+    "FileError",
     "GradientCheckError",
     "GraphError",
     "IndexingError",
@@ -82,6 +83,10 @@ class AnomalyError(TinygradError, FloatingPointError):
 
 class StateError(TinygradError, KeyError):
     """A saved state that does not fit the object it is loaded into."""
+
+
+class FileError(TinygradError, OSError):
+    """A file that is missing, cut off, damaged, or not what it was taken for."""
 
 
 class GradientCheckError(TinygradError, AssertionError):
