@@ -6,6 +6,7 @@
     python -m benchmarks --rules                     ns per call, for every elementwise rule
     python -m benchmarks --imports --memory          in fresh processes
     python -m benchmarks --write docs/benchmarks.md  all of it, as a page
+    python -m benchmarks.vectorisation               what a loop costs (course 1, week 2)
 
 A workload is data (`workloads.py`), and a peer a module with a function of the workload's
 program for it (`peers/`), which returns a step to be timed. Before that, the steps of all peers

@@ -1,6 +1,9 @@
 """Course 1, week 2: the computation graph of J = 3(a + bc), forward and backward.
 
-python -m tinygrad_tr.examples.course1_graph
+From left to right the values, from right to left the derivatives by the chain rule; and beside
+them the derivatives by nudging: move one number by 0.001 and see how far J moves.
+
+    python -m tinygrad_tr.examples.course1_graph
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from pathlib import Path
 import tinygrad_tr as tt
 from tinygrad_tr.examples.outcome import FOLDER, Goal, Outcome
 
+EPS = 0.001
 EXACT = {"v": 3, "a": 3, "u": 3, "b": 6, "c": 9}  # dJ/dv ...
 
 
@@ -29,10 +33,18 @@ def main(folder: Path = FOLDER) -> Outcome:
     print(f"  forward   u = bc = {u.item():g}   v = a + u = {v.item():g}   J = 3v = {J.item():g}")
     print("  backward  " + "   ".join(f"dJ/d{n} = {slope:g}" for n, slope in derivatives.items()))
 
-    # The derivative by nudging, as the lecture introduces it: move an input by 0.001.
-    nudged = tt.nudge(lambda a, b, c: 3 * (a + b * c), [5, 3, 2])
-    slopes = dict(zip("abc", map(float, nudged), strict=True))
-    print("  nudging   " + "   ".join(f"ΔJ/Δ{n} = {slope:.3f}" for n, slope in slopes.items()))
+    print("  nudging by 0.001")
+    start = {"a": 5.0, "b": 3.0, "c": 2.0}
+    nudged = tt.nudge(lambda a, b, c: 3 * (a + b * c), list(start.values()), EPS)
+    slopes = dict(zip(start, nudged, strict=True))
+    for name, slope in slopes.items():
+        moved = {**start, name: start[name] + EPS}
+        u_moved = moved["b"] * moved["c"]
+        v_moved = moved["a"] + u_moved
+        print(
+            f"    {name} {start[name]:g} → {moved[name]:.3f}   u = {u_moved:.3f}   "
+            f"v = {v_moved:.3f}   J = {3 * v_moved:.3f}   ΔJ/Δ{name} = {slope:.3f}"
+        )
 
     folder.mkdir(parents=True, exist_ok=True)
     J.backward()
@@ -42,7 +54,7 @@ def main(folder: Path = FOLDER) -> Outcome:
         [
             Goal("J", J.item(), 33, 33),
             *(Goal(f"dJ/d{n}", derivatives[n], exact, exact) for n, exact in EXACT.items()),
-            *(Goal(f"ΔJ/Δ{n}", s, EXACT[n] - 1e-6, EXACT[n] + 1e-6) for n, s in slopes.items()),
+            *(Goal(f"ΔJ/Δ{n}", s, EXACT[n] - 1e-9, EXACT[n] + 1e-9) for n, s in slopes.items()),
         ],
         files,
     )

@@ -305,7 +305,7 @@ class ArrayMethods:
 
     @property
     def T(self) -> Tensor:  # noqa: N802  NumPy's own name
-        """All axes in reverse order."""
+        """All axes in reverse order; with one axis there is nothing to reverse: (5,) stays (5,)."""
         return shape.transpose(self)
 
     @property
