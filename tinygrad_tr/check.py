@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_tr.errors import DtypeError, GradientCheckError, describe
+from tinygrad_tr.errors import ArgumentError, DtypeError, GradientCheckError, GraphError, describe
 from tinygrad_tr.graph import Output, ancestors, end_of
+from tinygrad_tr.modes import enable_grad
 from tinygrad_tr.tensor import Tensor
-from tinygrad_tr.transforms import as_list, grad
+from tinygrad_tr.transforms import as_list, check_output, grad, gradients_or_zeros
 
 # The cube root of float64's machine epsilon: truncation and rounding errors balance there.
 STEP = 6e-6
@@ -112,14 +114,18 @@ def prepared(inputs: Any) -> tuple[list[Any], list[int]]:
     marked = [i for i in floats if isinstance(arguments[i], Tensor) and arguments[i].requires_grad]
     places = marked or floats
     for i in places:
-        if arguments[i].dtype != np.float64:
-            raise DtypeError(
-                "gradcheck", "finite differences need float64",
-                got=f"input {i}: {describe(arguments[i])}", wanted="float64 inputs",
-            )  # fmt: skip
+        require_float64("gradcheck", f"input {i}", arguments[i])
         value = getattr(arguments[i], "value", arguments[i])
         arguments[i] = Tensor(np.asarray(value), requires_grad=True)
     return arguments, places
+
+
+def require_float64(operation: str, name: str, x: Any) -> None:
+    if x.dtype != np.float64:
+        raise DtypeError(
+            operation, "finite differences need float64", got=f"{name}: {describe(x)}",
+            wanted="float64, by astype(np.float64) or tt.set_default_dtype(np.float64)",
+        )  # fmt: skip
 
 
 def differences(
@@ -133,20 +139,28 @@ def differences(
     """Central differences of output `which`: one (rows, *x.shape) table per checked input."""
     tables = []
     for i in places:
-        x = np.array(arguments[i].value)
-        columns = []
-        for index in np.ndindex(x.shape):
-            pair = []
-            for step in (eps, -eps):
-                moved = x.copy()
-                moved[index] += step
-                changed = [*arguments[:i], Tensor(moved, requires_grad=True), *arguments[i + 1 :]]
-                results = [y for y in as_list(function(*changed)) if isinstance(y, Tensor)]
-                pair.append(np.asarray(results[which].value, np.float64).ravel())
-            columns.append((pair[0] - pair[1]) / (2 * eps))
-        table = np.stack(columns, axis=1) if columns else np.zeros((rows, 0))
-        tables.append(table.reshape(rows, *x.shape))
+
+        def output(moved: Any, i: int = i) -> Any:
+            changed = [*arguments[:i], Tensor(moved, requires_grad=True), *arguments[i + 1 :]]
+            results = [y for y in as_list(function(*changed)) if isinstance(y, Tensor)]
+            return np.asarray(results[which].value, np.float64)
+
+        tables.append(central_differences(output, arguments[i].value, rows, eps))
     return tables
+
+
+def central_differences(function: Callable[[Any], Any], x: Any, rows: int, eps: float) -> Any:
+    """(f(x + eps) − f(x − eps))/2eps for each entry of x: `rows` numbers -> (rows, *x.shape)."""
+    columns = []
+    for index in np.ndindex(x.shape):
+        pair = []
+        for step in (eps, -eps):
+            moved = np.array(x)
+            moved[index] += step
+            pair.append(np.ravel(function(moved)))
+        columns.append((pair[0] - pair[1]) / (2 * eps))
+    table = np.stack(columns, axis=1) if columns else np.zeros((rows, 0))
+    return table.reshape(rows, *x.shape)
 
 
 def name_of(function: Callable[..., Any]) -> str:
@@ -192,3 +206,97 @@ def nudge(function: Callable[..., Any], inputs: Any, eps: float = 1e-3) -> list[
     before = value(arguments)
     moved = ([*arguments[:i], x + eps, *arguments[i + 1 :]] for i, x in enumerate(arguments))
     return [(value(numbers) - before) / eps for numbers in moved]
+
+
+class GradientDifference(NamedTuple):
+    """‖g − g_num‖ / (‖g‖ + ‖g_num‖) of all parameters as one vector, and of each by its name.
+
+    0 means equal, 1 that they have nothing in common. Where a derivative is wrong, `each` says
+    in which parameters; printed, it is a table.
+    """
+
+    total: float
+    each: dict[str, float]
+
+    def __str__(self) -> str:
+        rows = {**self.each, "together": self.total}
+        width = max(map(len, rows))
+        return "\n".join(f"{name:<{width}}  {number:.1e}" for name, number in rows.items())
+
+
+def gradient_difference(
+    loss: Callable[[], Any], parameters: Any, *, eps: float = STEP
+) -> GradientDifference:
+    """How far the gradient of `loss` is from (J(θ + eps) − J(θ − eps))/2eps, entry by entry of θ.
+
+    `loss` is a function without arguments that computes J; θ are `parameters`: a model, a dict
+    of Tensors, or a list of them, all float64. A right derivative stays below 1e-7. Two
+    evaluations for each entry: check a small network. Nothing is changed, `.grad` neither.
+    Course 2, week 1, where eps is 1e-7.
+    """
+    named = named_leaves(parameters)
+    if not 0 < eps < math.inf:
+        raise ArgumentError("gradient_difference", "eps is no step", got=f"{eps=}", wanted="> 0")
+    with enable_grad():
+        J = loss()
+        check_output("gradient_difference", J, scalar=True)
+        require_repeatable(J.item(), loss().item())
+        gradients = gradients_or_zeros(J, list(named.values()), None, False)
+        numeric = [slopes_of(loss, theta, eps) for theta in named.values()]
+    analytic = [g.numpy() for g in gradients]
+    each = map(relative_difference, analytic, numeric)
+    together = (np.concatenate([np.ravel(g) for g in side]) for side in (analytic, numeric))
+    return GradientDifference(relative_difference(*together), dict(zip(named, each, strict=True)))
+
+
+def named_leaves(parameters: Any) -> dict[str, Tensor]:
+    """The Tensors to be moved, by path, by the dict's names, or by their places."""
+    if hasattr(parameters, "named_parameters"):
+        named = {name: p for name, p in parameters.named_parameters() if p.requires_grad}
+    elif isinstance(parameters, Mapping):
+        named = dict(parameters)
+    else:
+        given = [parameters] if isinstance(parameters, Tensor) else parameters
+        named = {str(place): p for place, p in enumerate(given)}
+    for name, p in named.items():
+        if not isinstance(p, Tensor) or not p.is_leaf or not p.requires_grad:
+            raise GraphError(
+                "gradient_difference", "not a parameter", got=f"{name}: {describe(p)}",
+                wanted="Tensors made with requires_grad=True, no results of operations",
+            )  # fmt: skip
+        require_float64("gradient_difference", name, p)
+    if not named:
+        raise ArgumentError(
+            "gradient_difference", "no parameters", got=describe(parameters), wanted="at least one"
+        )
+    return named
+
+
+def require_repeatable(first: float, second: float) -> None:
+    """Refuse a loss that is random, or no number: its differences would mean nothing."""
+    if not (math.isfinite(first) and math.isclose(first, second, rel_tol=1e-12)):
+        raise ArgumentError(
+            "gradient_difference", "the loss is not repeatable, or no finite number",
+            got=f"{first!r}, then {second!r}",
+            wanted="the same number twice: model.eval() switches dropout off; one fixed batch",
+        )  # fmt: skip
+
+
+def slopes_of(loss: Callable[[], Any], theta: Tensor, eps: float) -> Any:
+    """∂J/∂θ by central differences. θ has its own array again afterwards, so no graph is stale."""
+    original = theta.value
+
+    def moved_loss(moved: Any) -> Any:
+        theta.value = moved[()]
+        return loss().item()
+
+    try:
+        return central_differences(moved_loss, original, 1, eps)[0]
+    finally:
+        theta.value = original
+
+
+def relative_difference(a: Any, b: Any) -> float:
+    """‖a − b‖ / (‖a‖ + ‖b‖), 0 for zeros."""
+    size = np.linalg.norm(a) + np.linalg.norm(b)
+    return float(np.linalg.norm(a - b) / size) if size else 0.0
