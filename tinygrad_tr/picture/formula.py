@@ -21,6 +21,7 @@ import numpy as np
 from tinygrad_tr.picture.notation import Simplified, Unwritable, slope, text
 
 LONGEST = 44  # a longer formula explains nothing on an arrow
+LONGEST_KNOWN = 60  # of those written for it
 
 # Where the source says it in many lines, or in words of its own; by position of the input.
 KNOWN = {
@@ -29,6 +30,7 @@ KNOWN = {
     "hypot": ("g * x / out", "g * y / out"),
     "linear": ("g @ weight", "g.T @ x", "sum(g)"),
     "cross_entropy": ("g * share * (softmax(x) - one_hot(target))", "", ""),
+    "normalize": ("weight * (g - mean(g) - x̂ * mean(g * x̂)) / std", "sum(g * x̂)", "sum(g)"),
     "minimum": ("where(x < y, g, 0)", "where(y < x, g, 0)"),
 }
 MATMUL = {  # by whether x and y are vectors
@@ -61,7 +63,7 @@ def formula_of(
     if known is not None:
         return composed(known[position], tuple(meanings.items()))
     code = getattr(pullback, "__code__", None)
-    if code is None or code.co_argcount < 1:
+    if code is None or code.co_argcount < 1 or rule.joint:
         return None
     for name, value in node.keywords.items():
         if isinstance(value, (bool, int, float)):
@@ -105,11 +107,15 @@ def compiled(code: CodeType, meanings: tuple[tuple[str, Any], ...]) -> Formula |
 @functools.lru_cache(maxsize=4096)
 def composed(source: str, meanings: tuple[tuple[str, Any], ...]) -> Formula | None:
     """The formula of an expression given as text."""
-    return formula(ast.parse(source, mode="eval").body, "g", dict(meanings), {})
+    return formula(ast.parse(source, mode="eval").body, "g", dict(meanings), {}, LONGEST_KNOWN)
 
 
 def formula(
-    body: ast.expr, g: str, meanings: Mapping[str, Any], assigned: Mapping[str, ast.expr]
+    body: ast.expr,
+    g: str,
+    meanings: Mapping[str, Any],
+    assigned: Mapping[str, ast.expr],
+    longest: int = LONGEST,
 ) -> Formula | None:
     """The formula of an expression in g, or None if it cannot be written in short."""
     try:
@@ -120,7 +126,7 @@ def formula(
         factored = None if factor is None else text(Simplified().visit(factor))
     except Unwritable:
         return None
-    return Formula(carried, factored) if len(carried) <= LONGEST else None
+    return Formula(carried, factored) if len(carried) <= longest else None
 
 
 # --------------------------------------------------------------------------- the source

@@ -111,7 +111,7 @@ def sweep_back(ends: Sequence[Any], readings: Any, passes: Passes, entries: int)
             stretched = stretched_axes(gx.shape, x.shape)
             if stretched:
                 gx = sum_to(gx, x.shape, node)
-            pullback = None if node.rule.joint else readings[node][i]
+            pullback = readings[node][0 if node.rule.joint else i]
             ways[i] = Way(
                 slopes[i],
                 pullback and formula_of(node, i, pullback, inputs, output),
