@@ -60,6 +60,55 @@ def squares(m: int = 209, size: int = 64, seed: int = 0) -> tuple[Array, Array]:
     return pictures, y
 
 
+def shapes(m: int = 80, size: int = 16, noise: float = 0.1, seed: int = 0) -> tuple[Array, Array]:
+    """A square, disc, cross or triangle (0 to 3), light on dark: (m, 1, size, size), y (m,).
+
+    Float32 in [0, 1]. Place and size vary, and a triangle points in any of four directions.
+    """
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 4, m)
+    radius = rng.uniform(size / 5, size / 3, (m, 1, 1))
+    centre = (size - 1) / 2 + rng.uniform(-size / 8, size / 8, (2, m, 1, 1))
+    down, right = np.arange(size)[:, None] - centre[0], np.arange(size) - centre[1]
+    box, cross = np.maximum(abs(down), abs(right)), np.minimum(abs(down), abs(right))
+    direction = rng.integers(0, 4, (m, 1, 1))
+    along = np.choose(direction, [down, right, -down, -right])
+    across = np.choose(direction, [right, down, right, down])
+    inside = np.choose(
+        y[:, None, None],
+        [
+            box <= 0.85 * radius,
+            down**2 + right**2 <= radius**2,
+            (cross <= size / 16) & (box <= radius),
+            (abs(along) <= radius) & (2 * abs(across) <= along + radius),
+        ],
+    )
+    pictures = 0.1 + 0.8 * inside + noise * rng.standard_normal((m, size, size))
+    return np.clip(pictures, 0, 1).astype(np.float32)[:, None], y
+
+
+def logistic(
+    m: int = 8192, features: int = 5, steepness: float = 13.0, seed: int = 0
+) -> tuple[Array, Array]:
+    """Labels drawn from P(y = 1 | x) = σ(wᵀx) with ‖w‖ = steepness: X (m, features), y (m,)."""
+    rng = np.random.default_rng(seed)
+    w = rng.standard_normal(features)
+    w *= steepness / np.linalg.norm(w)
+    X = rng.standard_normal((m, features))
+    return X, (rng.random(m) < 1 / (1 + np.exp(-X @ w))).astype(int)
+
+
+def photo(size: int = 96) -> Array:
+    """A flower, from scikit-learn's sample images: (3, size, size) float32 in [0, 1]."""
+    from sklearn.datasets import load_sample_image
+
+    picture = load_sample_image("flower.jpg")  # (427, 640, 3) bytes
+    step = len(picture) // size
+    square = picture[: step * size, 180 : 180 + step * size]
+    blocks = square.reshape(size, step, size, step, 3).mean(axis=(1, 3))
+    return np.moveaxis(blocks / 255, 2, 0).astype(np.float32)
+
+
 def digits() -> tuple[Array, Array]:
     """The 1,797 handwritten digits of scikit-learn: X (1797, 64) float32 in [0, 1], y (1797,)."""
     from sklearn.datasets import load_digits

@@ -1,4 +1,4 @@
-"""Mini-batches, splits and normalisation. Numbers: course 2, weeks 1 and 2."""
+"""Mini-batches and normalisation. Numbers: course 2, weeks 1 and 2."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_tr as tt
-from tinygrad_tr.data import DataLoader, Normalizer, split
+from tinygrad_tr.data import DataLoader, Normalizer
 
 X = np.arange(20, dtype=np.float32).reshape(10, 2)
 Y = np.arange(10)
@@ -178,80 +178,6 @@ def test_the_state_of_another_loader_is_refused_and_changes_nothing(change):
         assert loader.state_dict() == before
 
 
-# ---------------------------------------------------------------------- split
-
-
-@pytest.mark.parametrize(
-    ("m", "fractions", "sizes"),
-    [
-        (10_000, (0.6, 0.2, 0.2), [6000, 2000, 2000]),
-        (1_000_000, (0.98, 0.01, 0.01), [980_000, 10_000, 10_000]),
-        (4_000_000, (0.995, 0.0025, 0.0025), [3_980_000, 10_000, 10_000]),
-        (1797, (0.6, 0.2, 0.2), [1079, 359, 359]),
-        (10, (0.5, 0.5), [5, 5]),
-        (10, (1.0,), [10]),
-    ],
-)
-def test_parts_have_their_sizes_and_together_are_everything(m, fractions, sizes):
-    parts = split(m, fractions, seed=0)
-    assert [len(part) for part in parts] == sizes
-    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(m))
-
-
-def test_the_same_seed_gives_the_same_split():
-    for first, again in zip(split(100, seed=4), split(100, seed=4), strict=True):
-        np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(split(100, seed=4)[0], split(100, seed=5)[0])
-
-
-def test_arrays_are_split_together():
-    parts = split((X, Y), (0.8, 0.2), seed=0)
-    assert [len(y) for _, y in parts] == [8, 2]
-    for x, y in parts:
-        np.testing.assert_array_equal(x, X[y])
-
-
-def test_one_array_is_split_into_arrays():
-    train, test = split(Y, (0.7, 0.3), seed=0)
-    assert sorted([*train, *test]) == list(range(10))
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_stratified_parts_have_their_share_of_every_class(seed):
-    rng = np.random.default_rng(seed)
-    labels = rng.choice(5, 1000, p=[0.5, 0.3, 0.1, 0.06, 0.04])
-    parts = split(1000, stratify=labels, seed=seed)
-    assert [len(part) for part in parts] == [600, 200, 200]
-    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(1000))
-    for part, share in zip(parts, (0.6, 0.2, 0.2), strict=True):
-        got = np.bincount(labels[part], minlength=5)
-        np.testing.assert_allclose(got, share * np.bincount(labels), atol=2)
-
-
-def test_a_stratified_part_is_in_no_order_of_classes():
-    labels = np.repeat([0, 1], 500)
-    train = labels[split(1000, stratify=labels, seed=0)[0]]
-    repeats = np.mean(train[1:] == train[:-1])
-    assert 0.4 < repeats < 0.6
-
-
-@pytest.mark.parametrize(
-    ("data", "options", "error", "word"),
-    [
-        (10, {"fractions": (0.6, 0.2)}, tt.ArgumentError, "add to 1"),
-        (10, {"fractions": (1.2, -0.2)}, tt.ArgumentError, "positive"),
-        (10, {"fractions": ()}, tt.ArgumentError, "positive"),
-        (2, {}, tt.ArgumentError, "empty"),
-        ((X, Y[:9]), {}, tt.ShapeError, "different numbers"),
-        (10, {"stratify": Y[:9]}, tt.ShapeError, "stratify"),
-        ("ten", {}, tt.DtypeError, "rows"),
-    ],
-)
-def test_a_split_that_cannot_be_is_refused(data, options, error, word):
-    with pytest.raises(error, match=word):
-        split(data, **options)
-
-
 # ---------------------------------------------------------------------- Normalizer
 
 
@@ -317,3 +243,28 @@ def test_a_normalizer_that_saw_nothing_or_other_features_refuses():
         Normalizer().transform(X)
     with pytest.raises(tt.ShapeError, match="features"):
         Normalizer().fit(X).transform(X[:, :1])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_value_that_is_not_finite_is_refused_by_its_column(bad):
+    x = np.ones((5, 2, 3))
+    x[3, 1, 2] = bad
+    with pytest.raises(tt.ArgumentError, match=r"column 1, 2 .*\n.*row 3, 1 such"):
+        Normalizer().fit(x)
+    with pytest.raises(tt.ArgumentError, match="column 1, 2"):
+        Normalizer().fit(np.ones((5, 2, 3))).transform(x)
+    with pytest.raises(tt.ArgumentError, match="x has a value that is not finite"):
+        Normalizer().fit(np.array([1, bad]))
+
+
+@pytest.mark.parametrize("x", [np.array([["1.5"]]), np.array([[1j]]), np.array([[None]])])
+def test_features_that_are_no_numbers_are_refused(x):
+    with pytest.raises(tt.DtypeError, match="no numbers"):
+        Normalizer().fit(x)
+
+
+def test_numbers_whose_squares_are_too_large_or_too_small_are_normalised():
+    x = np.array([[-1e30, -1e-30], [1e30, 1e-30]], np.float32)
+    np.testing.assert_allclose(Normalizer().fit(x).transform(x), [[-1, -1], [1, 1]], rtol=1e-6)
+    tiny = np.array([[0.0], [1e-200]])  # the square of its deviation is 0
+    np.testing.assert_array_equal(Normalizer().fit(tiny).transform(tiny), tiny - tiny.mean())

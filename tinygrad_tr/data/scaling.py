@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_tr.errors import ArgumentError, ShapeError
+from tinygrad_tr.errors import ArgumentError, DtypeError, ShapeError, describe
 from tinygrad_tr.graph import value_of
 from tinygrad_tr.operands import Defaults
 
@@ -17,7 +17,8 @@ class Normalizer:
     """(x − μ) / σ for each feature, with the mean and deviation of the training set.
 
     `fit` it on the training set only, then `transform` all sets with it. A feature that is
-    constant in the training set is only shifted. Course 2, week 1.
+    constant in the training set is only shifted. A NaN or an infinity is refused, by its
+    column. Course 2, week 1.
     """
 
     mean: Array | None = None  # (*features,)
@@ -26,12 +27,14 @@ class Normalizer:
     def fit(self, x: Rows) -> Normalizer:
         """Learn μ and σ² = (1/m) Σ (x − μ)² from x, (m, *features)."""
         common_length("Normalizer.fit", (x,))
+        require_finite("Normalizer.fit", x)
         x = as_float(value_of(x))
         # Sums over many float32 rows lose digits; as float64 they do not.
         self.mean = x.mean(axis=0, dtype=np.float64).astype(x.dtype)
-        variance = np.square(x - self.mean).mean(axis=0, dtype=np.float64)
-        constant = x.max(axis=0) == x.min(axis=0)
-        self.std = np.where(constant, 1, np.sqrt(variance)).astype(x.dtype)
+        variance = np.square(x - self.mean, dtype=np.float64).mean(axis=0)
+        std = np.sqrt(variance).astype(x.dtype)
+        constant = (x.max(axis=0) == x.min(axis=0)) | (std == 0)
+        self.std = np.where(constant, std.dtype.type(1), std)
         return self
 
     def transform(self, x: Rows) -> Any:
@@ -56,7 +59,27 @@ class Normalizer:
                 operation, "not the features of the training set", got=f"{x.shape}",
                 wanted=f"(n, {', '.join(map(str, self.mean.shape))})",
             )  # fmt: skip
+        require_finite(operation, x)
         return self.mean, self.std
+
+
+def require_finite(operation: str, x: Rows) -> None:
+    """Refuse NaN and infinities, and say where the first one is."""
+    values = np.asarray(value_of(x))
+    if values.dtype.kind not in "fiub":
+        raise DtypeError(
+            operation, "the features are no numbers", got=describe(values),
+            wanted="floats, integers or booleans",
+        )  # fmt: skip
+    finite = np.isfinite(values)
+    if not finite.all():
+        row, *column = np.argwhere(~finite)[0].tolist()
+        name = f"column {', '.join(map(str, column))}" if column else "x"
+        raise ArgumentError(
+            operation, f"{name} has a value that is not finite",
+            got=f"{values[row, *column]} in row {row}, {np.sum(~finite):,} such values in all",
+            wanted="finite numbers: leave those examples out, or fill them in",
+        )  # fmt: skip
 
 
 def as_float(x: Rows) -> Any:
