@@ -17,7 +17,9 @@ class Adam(Optimizer):
     """m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², p ← p − lr·m̂ / (√v̂ + ε).
 
     m̂ = m / (1 − β₁ᵏ) and v̂ = v / (1 − β₂ᵏ) at step k, so the first step is lr long in each
-    number, whatever the gradient. `amsgrad` divides by the largest v so far.
+    number, whatever the gradient. `amsgrad` divides by the largest v so far. `weight_decay` λ
+    adds λp to g, and so is divided by √v̂ as well: it is no decay at one rate for all weights.
+    That is AdamW's.
 
     Kingma and Ba, Adam: a method for stochastic optimization, 2015; amsgrad: Reddi et al., On
     the convergence of Adam and beyond, 2018. Course 2, week 2.

@@ -15,7 +15,8 @@ from tinygrad_tr.optim.in_place import Array
 class AdamW(Adam):
     """p ← p − lr·λp, then Adam's step: large weights shrink as fast as all others.
 
-    In Adam, λp is a part of g and is divided by √v̂ with it.
+    In Adam, λp is a part of g and is divided by √v̂ with it, so weights of large gradients
+    hardly decay. Under plain SGD the two are the same, up to rounding; here they are not.
 
     Loshchilov and Hutter, Decoupled weight decay regularization, 2019.
     """

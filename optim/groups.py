@@ -96,16 +96,23 @@ class Slot:
 class Group(dict[str, Any]):
     """The options of some parameters, by name, and the Tensors themselves under "params".
 
-    `group["lr"] = 0.01` changes an option between steps; the value is checked.
+    `group["lr"] = 0.01` changes an option between steps; the value is checked. `lr0` is the
+    learning rate that was given so, at first or later: schedules begin with it.
     """
 
     def __init__(self, owner: str, slots: list[Slot], options: Mapping[str, Any]) -> None:
         super().__init__({name: checked(owner, name, value) for name, value in options.items()})
         super().__setitem__("params", [slot.tensor for slot in slots])
         self.owner, self.slots = owner, slots
+        self.lr0 = self["lr"]
 
     def __setitem__(self, name: str, value: Any) -> None:
         super().__setitem__(name, self.checked(name, value))
+        self.lr0 = self["lr"] if name == "lr" else self.lr0
+
+    def schedule(self, lr: float) -> None:
+        """Use another learning rate for now; lr0 stays."""
+        super().__setitem__("lr", self.checked("lr", lr))
 
     def checked(self, name: str, value: Any) -> Any:
         """A new value for an option, in the form that updates use."""

@@ -18,7 +18,9 @@ class Momentum(Optimizer):
     With `dampen=False`, v ← βv + g, the classical form, which is `SGD(lr, momentum=β)`. The
     two are the same path at learning rates that differ by 1 − β:
     `Momentum(lr, β)` is `SGD(lr·(1 − β), momentum=β)`. But `SGD(lr, momentum=β, dampening=β)`
-    is neither, because PyTorch does not damp the first step.
+    is neither, because PyTorch does not damp the first step. So at the same learning rate the
+    averaged form goes 1 − β times as far as the classical one: where the gradients keep their
+    direction, no further than plain descent, and it leaves a saddle later. Give it a larger lr.
 
     Polyak, Some methods of speeding up the convergence of iteration methods, 1964.
     Course 2, week 2.

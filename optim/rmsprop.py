@@ -16,7 +16,8 @@ class RMSprop(Optimizer):
     """s ← αs + (1 − α)g², p ← p − lr·g / (√s + ε): steep directions slow down.
 
     `centered` divides by the standard deviation instead, √(s − m²) with m ← αm + (1 − α)g.
-    With momentum μ, v ← μv + g / (√s + ε) and p ← p − lr·v. The course calls α β.
+    With momentum μ, v ← μv + g / (√s + ε) and p ← p − lr·v. The course calls α β, and
+    leaves out ε, without which a gradient that was always 0 would give 0/0.
 
     Tieleman and Hinton, Lecture 6.5, Neural Networks for Machine Learning, 2012; centered:
     Graves, Generating sequences with recurrent neural networks, 2013. Course 2, week 2.

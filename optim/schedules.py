@@ -1,41 +1,62 @@
-"""Learning-rate schedules: the rate as a function of the epoch."""
+"""What learning-rate schedules share: the rate is a pure function of the epoch.
+
+    schedule = tt.optim.CosineAnnealingLR(optimizer, T_max=100)
+    for epoch in range(100):
+        ...
+        schedule.step()
+
+The formulas are in decays.py and cycles.py. The one that listens to the training instead of
+counting epochs is in plateau.py.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
+
+import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, StateError, describe
 from tinygrad_tr.optim.groups import number
 from tinygrad_tr.optim.optimizer import Optimizer
 
 
-class Schedule:
-    """Sets the learning rate of each group to `rate(lr₀, epoch)`, from epoch 0 on.
-
-    lr₀ is the rate that the group had when the schedule was made. Call `step()` after each
-    epoch, or after each mini-batch if that is the unit meant.
-    """
+class LRScheduler:
+    """Something that sets the learning rates of an optimizer."""
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.kind = type(self).__name__
-        if not isinstance(optimizer, Optimizer):
-            raise ArgumentError(
-                self.kind, "not an optimizer", got=describe(optimizer), wanted="an Optimizer"
-            )
+        require_optimizer(self.kind, optimizer)
         self.optimizer = optimizer
-        self.epoch = 0
-        self.base_lrs: list[float] = [group["lr"] for group in optimizer.param_groups]
-        self.set_rates()
+
+    def get_last_lr(self) -> list[float]:
+        """The learning rates in use, one for each group."""
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+
+class Schedule(LRScheduler):
+    """Sets the learning rate of each group to `rate(lr₀, epoch)`, from epoch 0 on.
+
+    lr₀ is the rate that the group was given, not what another schedule made of it. Call
+    `step()` after each epoch, or after each mini-batch if that is the unit meant: then what is
+    called an epoch here is a mini-batch. As `rate` is pure, the epoch and lr₀ are all there is
+    to save, and schedules can be put one after another or on top of each other.
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        super().__init__(optimizer)
+        self.base_lrs: list[float] = [group.lr0 for group in optimizer.param_groups]
+        self.go_to(0)
 
     def rate(self, lr0: float, epoch: int) -> float:
-        """The learning rate in an epoch, for a group that started with lr₀."""
+        """The learning rate in an epoch, for a group that was given lr₀."""
         raise NotImplementedError
 
-    def rates(self) -> list[float]:
-        """The learning rate of each group now."""
-        return [self.rate(lr0, self.epoch) for lr0 in self.base_lrs]
+    def rates(self, base_lrs: Sequence[float], epoch: int) -> list[float]:
+        """The learning rate of each group in an epoch, from the rates that were given."""
+        return [self.rate(lr0, epoch) for lr0 in base_lrs]
 
     def step(self) -> None:
         """Go on to the next epoch."""
@@ -45,17 +66,17 @@ class Schedule:
                 got=f"lr={self.get_last_lr()}, where the schedule had set {self.set_lrs}",
                 wanted="one schedule at a time; a new one after a change by hand",
             )  # fmt: skip
-        self.epoch += 1
-        self.set_rates()
+        self.go_to(self.epoch + 1)
 
-    def set_rates(self) -> None:
-        for group, lr in zip(self.optimizer.param_groups, self.rates(), strict=True):
-            group["lr"] = lr
+    def go_to(self, epoch: int) -> None:
+        """Set the rates of an epoch; an error changes nothing."""
+        rates = self.rates(self.base_lrs, epoch)
+        for lr in rates:
+            refuse_rate(self.kind, epoch, lr)
+        self.epoch = epoch
+        for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
+            group.schedule(lr)
         self.set_lrs = self.get_last_lr()
-
-    def get_last_lr(self) -> list[float]:
-        """The learning rates in use, one for each group."""
-        return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
         """What continuing needs: the epoch, and the rates at the start."""
@@ -63,130 +84,122 @@ class Schedule:
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Continue where `state_dict()` was taken, and set the learning rates of that epoch."""
-        groups = len(self.base_lrs)
-        if saved.keys() != {"epoch", "base_lrs"} or len(saved["base_lrs"]) != groups:
+        groups = self.optimizer.param_groups
+        if saved.keys() != {"epoch", "base_lrs"} or len(saved["base_lrs"]) != len(groups):
             raise StateError(
                 f"{self.kind}.load_state_dict", "not the state of this schedule",
-                got=describe(dict(saved)), wanted=f"an epoch, and base_lrs for {groups} groups",
+                got=describe(dict(saved)),
+                wanted=f"an epoch, and base_lrs for {len(groups)} groups",
             )  # fmt: skip
-        self.epoch, self.base_lrs = int(saved["epoch"]), list(saved["base_lrs"])
-        self.set_rates()
+        self.base_lrs = [float(lr0) for lr0 in saved["base_lrs"]]
+        self.go_to(int(saved["epoch"]))
+        for group, lr0 in zip(groups, self.base_lrs, strict=True):
+            group.lr0 = lr0
 
 
-class LambdaLR(Schedule):
-    """lr₀·f(epoch), with one function for all groups or a list of one for each."""
+class SequentialLR(Schedule):
+    """One schedule after another: each starts again at epoch 0 when its milestone is reached.
+
+    A warm-up of 5 epochs, for example:
+
+        warmup = LinearLR(optimizer, start_factor=0.1, total_iters=5)
+        cosine = CosineAnnealingLR(optimizer, T_max=95)
+        schedule = SequentialLR(optimizer, [warmup, cosine], milestones=[5])
+    """
 
     def __init__(
-        self,
-        optimizer: Optimizer,
-        lr_lambda: Callable[[int], float] | Iterable[Callable[[int], float]],
+        self, optimizer: Optimizer, schedulers: Iterable[Schedule], milestones: Iterable[int]
     ) -> None:
-        groups = len(optimizer.param_groups)
-        self.lambdas = [lr_lambda] * groups if callable(lr_lambda) else list(lr_lambda)
-        if len(self.lambdas) != groups:
+        self.schedulers = parts("SequentialLR", schedulers, optimizer)
+        self.milestones = increasing("SequentialLR", "milestones", milestones, empty=True)
+        if len(self.milestones) != len(self.schedulers) - 1:
             raise ArgumentError(
-                "LambdaLR", "as many functions as parameter groups are needed",
-                got=f"{len(self.lambdas)} functions", wanted=f"{groups}",
+                "SequentialLR", "a milestone is where one schedule follows another",
+                got=f"{len(self.schedulers)} schedules, {len(self.milestones)} milestones",
+                wanted="one milestone less than schedules",
             )  # fmt: skip
         super().__init__(optimizer)
 
-    def rates(self) -> list[float]:
-        pairs = zip(self.base_lrs, self.lambdas, strict=True)
-        return [lr0 * factor(self.epoch) for lr0, factor in pairs]
+    def rates(self, base_lrs: Sequence[float], epoch: int) -> list[float]:
+        index = sum(milestone <= epoch for milestone in self.milestones)
+        start = self.milestones[index - 1] if index else 0
+        return self.schedulers[index].rates(base_lrs, epoch - start)
 
 
-class StepLR(Schedule):
-    """lr₀·γ^⌊epoch / step_size⌋: a stair."""
+class ChainedScheduler(Schedule):
+    """Schedules on top of each other: the rate of one is the lr₀ of the next.
 
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        self.step_size = whole("StepLR", "step_size", step_size)
-        self.gamma = within("StepLR", "gamma", gamma, 0)
-        super().__init__(optimizer)
-
-    def rate(self, lr0: float, epoch: int) -> float:
-        return lr0 * self.gamma ** (epoch // self.step_size)
-
-
-class MultiStepLR(Schedule):
-    """lr₀·γⁿ, where n of the milestones have been reached."""
-
-    def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1) -> None:
-        self.milestones = [whole("MultiStepLR", "milestones", epoch) for epoch in milestones]
-        self.gamma = within("MultiStepLR", "gamma", gamma, 0)
-        super().__init__(optimizer)
-
-    def rate(self, lr0: float, epoch: int) -> float:
-        return lr0 * self.gamma ** sum(milestone <= epoch for milestone in self.milestones)
-
-
-class ExponentialLR(Schedule):
-    """lr₀·γ^epoch. Course 2, week 2."""
-
-    def __init__(self, optimizer: Optimizer, gamma: float) -> None:
-        self.gamma = within("ExponentialLR", "gamma", gamma, 0)
-        super().__init__(optimizer)
-
-    def rate(self, lr0: float, epoch: int) -> float:
-        return lr0 * self.gamma**epoch
-
-
-class InverseTimeLR(Schedule):
-    """lr₀ / (1 + decay·epoch). Course 2, week 2."""
-
-    def __init__(self, optimizer: Optimizer, decay: float = 1) -> None:
-        self.decay = within("InverseTimeLR", "decay", decay, 0)
-        super().__init__(optimizer)
-
-    def rate(self, lr0: float, epoch: int) -> float:
-        return lr0 / (1 + self.decay * epoch)
-
-
-class LinearLR(Schedule):
-    """lr₀·f, with f rising evenly from start_factor to end_factor in total_iters epochs: warm-up.
-
-    Afterwards f stays. Goyal et al., Accurate, large minibatch SGD, 2017.
+    Of schedules that multiply lr₀ by a factor, that is the product of the factors.
     """
 
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        start_factor: float = 1 / 3,
-        end_factor: float = 1.0,
-        total_iters: int = 5,
-    ) -> None:
-        self.start_factor = within("LinearLR", "start_factor", start_factor, 0, 1)
-        self.end_factor = within("LinearLR", "end_factor", end_factor, 0, 1)
-        self.total_iters = whole("LinearLR", "total_iters", total_iters)
-        super().__init__(optimizer)
+    def __init__(self, schedulers: Iterable[Schedule], optimizer: Optimizer | None = None) -> None:
+        self.schedulers = parts("ChainedScheduler", schedulers, optimizer)
+        super().__init__(self.schedulers[0].optimizer)
 
-    def rate(self, lr0: float, epoch: int) -> float:
-        done = min(epoch / self.total_iters, 1)
-        return lr0 * (self.start_factor + (self.end_factor - self.start_factor) * done)
+    def rates(self, base_lrs: Sequence[float], epoch: int) -> list[float]:
+        lrs = list(base_lrs)
+        for part in self.schedulers:
+            lrs = part.rates(lrs, epoch)
+        return lrs
 
 
-class CosineAnnealingLR(Schedule):
-    """η + (lr₀ − η)(1 + cos(π·epoch / T_max)) / 2: from lr₀ down to η = eta_min, and back.
-
-    Loshchilov and Hutter, SGDR: stochastic gradient descent with warm restarts, 2017.
-    """
-
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
-        self.T_max = whole("CosineAnnealingLR", "T_max", T_max)
-        self.eta_min = within("CosineAnnealingLR", "eta_min", eta_min, 0)
-        super().__init__(optimizer)
-
-    def rate(self, lr0: float, epoch: int) -> float:
-        height = (1 + math.cos(math.pi * epoch / self.T_max)) / 2
-        return self.eta_min + (lr0 - self.eta_min) * height
-
-
-def whole(operation: str, name: str, value: Any) -> int:
-    """A number of epochs, at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+def parts(operation: str, given: Any, optimizer: Optimizer | None) -> list[Schedule]:
+    """Schedules that can be put together: of one optimizer, and functions of the epoch alone."""
+    wanted = "schedules of one optimizer, whose rate is a function of the epoch"
+    schedules = list(given) if isinstance(given, Iterable) else [given]
+    for part in schedules:
+        if not isinstance(part, Schedule):
+            raise ArgumentError(
+                operation, "not a schedule that can be a part", got=describe(part), wanted=wanted
+            )
+        if getattr(part, "cycle_momentum", False):
+            raise ArgumentError(
+                operation, f"{part.kind} as a part would leave the momentum where it is",
+                got="cycle_momentum=True", wanted="cycle_momentum=False",
+            )  # fmt: skip
+    optimizers = {id(optimizer)} if optimizer is not None else set()
+    optimizers |= {id(part.optimizer) for part in schedules}
+    if not schedules or len(optimizers) > 1:
         raise ArgumentError(
-            operation, f"{name} counts epochs", got=f"{name}={value!r}", wanted="an integer ≥ 1"
+            operation, "the schedules have no optimizer in common",
+            got=f"{len(schedules)} schedules, {len(optimizers)} optimizers", wanted=wanted,
+        )  # fmt: skip
+    return schedules
+
+
+# ------------------------------------------------------------------ what arguments may be
+
+
+def require_optimizer(operation: str, optimizer: Any) -> None:
+    if not isinstance(optimizer, Optimizer):
+        raise ArgumentError(
+            operation, "not an optimizer", got=describe(optimizer), wanted="an Optimizer"
         )
-    return value
+
+
+def refuse_rate(operation: str, epoch: int, lr: Any) -> None:
+    """Raise unless an optimizer can use the rate that a formula gave."""
+    try:
+        number(lr, 0)
+    except ValueError:
+        raise ArgumentError(
+            operation, f"epoch {epoch} has a rate that no optimizer can use", got=f"lr={lr!r}",
+            wanted="a finite number ≥ 0",
+        ) from None  # fmt: skip
+
+
+def whole(operation: str, name: str, value: Any, low: int = 1) -> int:
+    """A number of epochs, at least `low`."""
+    if not is_whole(value) or value < low:
+        raise ArgumentError(
+            operation, f"{name} counts epochs", got=f"{name}={value!r}",
+            wanted=f"an integer ≥ {low}",
+        )  # fmt: skip
+    return int(value)
+
+
+def is_whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def within(operation: str, name: str, value: Any, low: float, high: float = math.inf) -> float:
@@ -198,3 +211,37 @@ def within(operation: str, name: str, value: Any, low: float, high: float = math
         raise ArgumentError(
             operation, f"{name} has no such value", got=f"{name}={value!r}", wanted=wanted
         ) from None
+
+
+def positive(operation: str, name: str, value: Any) -> float:
+    """A finite number above 0."""
+    if not within(operation, name, value, 0):
+        raise ArgumentError(
+            operation, f"{name} has no such value", got=f"{name}={value!r}", wanted="a number > 0"
+        )
+    return float(value)
+
+
+def increasing(operation: str, name: str, values: Any, *, empty: bool = False) -> list[int]:
+    """Epochs from 1 on, each later than the one before, at least one unless `empty`."""
+    epochs = list(values) if isinstance(values, Iterable) else [values]
+    fit = all(map(is_whole, epochs)) and all(a < b for a, b in pairwise([0, *epochs]))
+    if not fit or not (epochs or empty):
+        raise ArgumentError(
+            operation, f"{name} are epochs in the order in which they come",
+            got=f"{name}={epochs!r}", wanted="rising integers ≥ 1",
+        )  # fmt: skip
+    return [int(epoch) for epoch in epochs]
+
+
+def per_group(operation: str, name: str, value: Any, optimizer: Optimizer) -> list[float]:
+    """Rates ≥ 0, one for each group of the optimizer, from a list of them or one for all."""
+    require_optimizer(operation, optimizer)
+    groups = len(optimizer.param_groups)
+    given = list(value) if isinstance(value, (list, tuple)) else [value] * groups
+    if len(given) != groups:
+        raise ArgumentError(
+            operation, f"{name} is one number, or one for each parameter group",
+            got=f"{len(given)} numbers", wanted=f"{groups}",
+        )  # fmt: skip
+    return [within(operation, name, rate, 0) for rate in given]

@@ -17,8 +17,12 @@ class SGD(Optimizer):
     """p ← p − lr·g; with momentum μ, v ← μv + (1 − τ)g and p ← p − lr·v.
 
     τ is the dampening, which leaves the first step alone: v₁ = g₁. Nesterov's form looks
-    ahead: p ← p − lr·(g + μv). `weight_decay` λ adds λp to g. The course's momentum, an
-    average that starts at zero, is `Momentum`.
+    ahead: p ← p − lr·(g + μv). The course's momentum, an average that starts at zero, is
+    `Momentum`.
+
+    `weight_decay` λ adds λp to g, the gradient of the penalty λ/2 ‖p‖². Without momentum that
+    is p ← (1 − lr·λ)p − lr·g: the weights shrink a little first. The course's L2 cost
+    λ/(2m) Σ w² is `weight_decay=λ/m`. Course 2, week 1.
 
     Sutskever et al., On the importance of initialization and momentum in deep learning, 2013.
     """
