@@ -361,6 +361,32 @@ def test_checkpoints_serve_a_loop_by_hand(tmp_path):
 # ---------------------------------------------------------------------- random numbers
 
 
+@pytest.mark.parametrize("own", [False, True])
+def test_random_changes_of_the_inputs_go_on_where_they_were(own, tmp_path):
+    def training(checkpoint, epochs):
+        tt.manual_seed(0)
+        chance = np.random.default_rng(1) if own else None
+        change = data.Compose([data.RandomCrop(6, padding=1), data.GaussianNoise(0.1)])
+        if own:
+            change.transforms.append(data.RandomHorizontalFlip(generator=chance))
+        images = np.random.default_rng(2).random((20, 1, 6, 6), np.float32)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(36, 2))
+        loader = data.DataLoader(
+            images, np.arange(20) % 2, batch_size=8, shuffle=True, seed=0, transform=change
+        )
+        train.fit(
+            model, loader, nn.functional.cross_entropy, optim.Adam(model.parameters()),
+            epochs=epochs, checkpoint=checkpoint, progress=False,
+        )  # fmt: skip
+        return model.state_dict()
+
+    straight = training(None, 4)
+    training(tmp_path / "run", 2)
+    resumed = training(tmp_path / "run", 4)
+    for name, value in straight.items():
+        np.testing.assert_array_equal(resumed[name], value)
+
+
 def test_the_default_generator_goes_on_where_it_was():
     tt.manual_seed(4)
     tt.rand(3)

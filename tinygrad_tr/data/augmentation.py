@@ -1,8 +1,7 @@
 """More images than there are: random changes that leave the label true. Course 2, week 1.
 
     augment = Compose([RandomHorizontalFlip(), RandomRotation(15), RandomCrop(32, padding=4)])
-    for x, y in loader:
-        loss = F.cross_entropy(model(tt.from_numpy(augment(x))), y)
+    loader = DataLoader(x, y, batch_size=64, shuffle=True, transform=augment)
 
 A batch of images, (N, C, H, W) in floating point, becomes another batch, and each image has its
 own chances. The names and what they mean are torchvision's; what is random comes from

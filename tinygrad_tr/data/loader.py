@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,9 @@ class DataLoader:
     with `drop_last`. With `shuffle` every epoch has another order; the same `seed` gives the
     same orders again. A batch is a tuple with rows of each array, or those rows themselves
     if there is one array; without `shuffle` they are views. Course 2, week 2.
+
+    `transform` changes the first array of each batch, as the augmentations of this package do:
+    `DataLoader(x, y, batch_size=64, transform=RandomHorizontalFlip())`.
     """
 
     def __init__(
@@ -30,6 +33,7 @@ class DataLoader:
         drop_last: bool = False,
         seed: int | None = None,
         generator: np.random.Generator | None = None,
+        transform: Callable[[Any], Any] | None = None,
     ) -> None:
         self.arrays = arrays
         self.examples = common_length("DataLoader", arrays)
@@ -44,6 +48,12 @@ class DataLoader:
                 wanted=f"at most the number of examples, {self.examples}",
             )  # fmt: skip
         self.batch_size, self.shuffle, self.drop_last = int(batch_size), shuffle, drop_last
+        if transform is not None and not callable(transform):
+            raise ArgumentError(
+                "DataLoader", "transform is not a function of a batch", got=describe(transform),
+                wanted="a function of the first array, such as RandomCrop(28, padding=2)",
+            )  # fmt: skip
+        self.transform = transform
         self.generator = generator_of("DataLoader", seed, generator)
         self.taken = 0  # batches of the epoch that is under way
         self.epoch_start: Any = None  # where the generator was before it
@@ -60,6 +70,8 @@ class DataLoader:
             rows = slice(place * self.batch_size, (place + 1) * self.batch_size)
             self.taken = place + 1
             batch = tuple(array[rows if order is None else order[rows]] for array in self.arrays)
+            if self.transform is not None:
+                batch = (self.transform(batch[0]), *batch[1:])
             yield batch if len(batch) > 1 else batch[0]
         self.taken, self.epoch_start = 0, None
 

@@ -38,7 +38,8 @@ class Checkpoint:
         checkpoint.save()
 
     A part is anything with `state_dict()` and `load_state_dict()`; None is left out. The
-    generators are the default one and those that modules hold, as `nn.Dropout(generator=...)`.
+    generators are the default one and those that modules and a loader's transform hold, as
+    `nn.Dropout(generator=...)` and `RandomCrop(28, generator=...)`.
     """
 
     def __init__(self, path: str | os.PathLike[str], **parts: Stateful | None) -> None:
@@ -106,19 +107,20 @@ class Checkpoint:
 
 
 class Generators:
-    """The default generator and those in the attributes of modules, as one part."""
+    """The default generator, and those of modules and of transforms, as one part."""
 
     def __init__(self, parts: dict[str, Stateful]) -> None:
-        self.models = {name: part for name, part in parts.items() if isinstance(part, Module)}
+        self.parts = parts
 
     def named(self) -> Iterator[tuple[str, np.random.Generator]]:
         """Every generator with its path."""
         yield "default", generator_or_default()
-        for name, model in self.models.items():
-            for path, module in model.named_modules(name):
-                for attribute, value in vars(module).items():
-                    if isinstance(value, np.random.Generator):
-                        yield f"{path}.{attribute}", value
+        for name, part in self.parts.items():
+            if isinstance(part, Module):
+                for path, module in part.named_modules(name):
+                    yield from held(path, module)
+            else:
+                yield from held_by_transform(f"{name}.transform", getattr(part, "transform", None))
 
     def state_dict(self) -> dict[str, Any]:
         return {name: generator.bit_generator.state for name, generator in self.named()}
@@ -132,3 +134,17 @@ class Generators:
             )  # fmt: skip
         for name, generator in own.items():
             set_state(name, generator, state[name])
+
+
+def held(path: str, owner: Any) -> Iterator[tuple[str, np.random.Generator]]:
+    """The generators in the attributes of an object."""
+    for attribute, value in getattr(owner, "__dict__", {}).items():
+        if isinstance(value, np.random.Generator):
+            yield f"{path}.{attribute}", value
+
+
+def held_by_transform(path: str, transform: Any) -> Iterator[tuple[str, np.random.Generator]]:
+    """The generators of a transform, and of those that a `Compose` is made of."""
+    yield from held(path, transform)
+    for i, inner in enumerate(getattr(transform, "transforms", ())):
+        yield from held_by_transform(f"{path}.{i}", inner)
