@@ -46,7 +46,6 @@ def main(folder: Path = FOLDER) -> Outcome:
             f"v = {v_moved:.3f}   J = {3 * v_moved:.3f}   ΔJ/Δ{name} = {slope:.3f}"
         )
 
-    folder.mkdir(parents=True, exist_ok=True)
     J.backward()
     picture = J.draw()
     files = [picture.save(folder / name) for name in ("graph.svg", "graph.png")]

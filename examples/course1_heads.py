@@ -116,7 +116,6 @@ def main(folder: Path = FOLDER) -> Outcome:
     rows = F.softmax(objects.network(tt.from_numpy(objects.inputs[0]))).numpy().sum(axis=1)
     print(f"\nthe probabilities of the 1000 objects add up to {rows.mean():.15f}")
 
-    folder.mkdir(parents=True, exist_ok=True)
     hybrid = table[-1]
     cars = tt.Tensor(hybrid.target, name="cars")
     drawn = tt.draw(

@@ -73,7 +73,6 @@ def main(folder: Path = FOLDER, steps: int = 5000) -> Outcome:
     for row in slopes.numpy():
         print("  " + "".join(f"{slope:10.3f}" for slope in row))
 
-    folder.mkdir(parents=True, exist_ok=True)
     figure, axes = canvas(size=(6, 4))
     axes.plot(SIZES, PRICES, "o", markersize=4, label="houses")
     axes.plot(SIZES, before, "--", label="the neuron at first: w = 0.5, b = 0")

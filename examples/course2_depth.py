@@ -103,7 +103,6 @@ def main(folder: Path = FOLDER) -> Outcome:
                   xticks=range(1, LAYERS + 1))  # fmt: skip
         panel.axhline(1, color="black", linewidth=0.8, linestyle="--")
     sigmoid, small, large, he = ends
-    folder.mkdir(parents=True, exist_ok=True)
     picture = tt.draw([chain(0.5, "vanished"), chain(1.5, "exploded")], rankdir="TB")
     return Outcome(
         [

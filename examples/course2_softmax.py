@@ -99,7 +99,6 @@ def main(folder: Path = FOLDER, steps: int = STEPS) -> Outcome:
     right = float(np.mean(classes(growers, normalizer.transform(X_test)) == y_test))
     print(f"four clouds: {found:.1%} right; wines that training never saw: {right:.1%} right")
 
-    folder.mkdir(parents=True, exist_ok=True)
     picture = L.draw(rankdir="TB")
     wrong = np.abs(z.grad.numpy() - (a.numpy() - y.numpy())).max()
     return Outcome(

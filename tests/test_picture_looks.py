@@ -188,10 +188,10 @@ def test_every_direction_is_laid_out(rankdir):
 )  # fmt: skip
 def test_the_suffix_decides_and_the_name_given_is_the_file_written(tmp_path, suffix, start):
     *_, J = lecture()
-    path = tmp_path / f"a name.v2{suffix}"
+    path = tmp_path / "a new folder" / f"a name.v2{suffix}"
     assert J.draw().save(str(path)) == path
     assert path.read_bytes().startswith(start)
-    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
 @pytest.mark.parametrize("name", ["j.gif", "j", "svg"])

@@ -57,7 +57,10 @@ class Picture:
         return self.laid_out("svg").decode()
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture under exactly this name; .svg, .png, .pdf or .dot decides how."""
+        """Write the picture under exactly this name; .svg, .png, .pdf or .dot decides how.
+
+        Folders are made.
+        """
         path = Path(path)
         suffix = path.suffix.lower()
         if suffix != ".dot" and suffix not in SUFFIXES:
@@ -65,10 +68,10 @@ class Picture:
                 "Picture.save", f"unknown kind of file {suffix!r}", got=repr(str(path)),
                 wanted="a name that ends in .svg, .png, .pdf or .dot",
             )  # fmt: skip
-        if suffix == ".dot":
-            path.write_text(self.source, encoding="utf-8")
-        else:
-            path.write_bytes(self.laid_out(SUFFIXES[suffix]))
+        is_text = suffix == ".dot"
+        data = self.source.encode() if is_text else self.laid_out(SUFFIXES[suffix])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
         return path
 
     def laid_out(self, format_: str) -> bytes:
