@@ -5,11 +5,14 @@ python docs/make_pictures.py
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import tinygrad_tr as tt
 from tinygrad_tr import nn
+from tinygrad_tr.examples import course2_paths
 
 FOLDER = Path(__file__).parent / "pictures"
 
@@ -42,7 +45,14 @@ def step() -> None:
         tt.draw(model, x, loss=loss, lang=lang, rankdir="LR").save(FOLDER / f"step{suffix}.png")
 
 
+def paths() -> None:
+    """Four optimizers on three surfaces, from the example of that name."""
+    with TemporaryDirectory() as folder:
+        course2_paths.main(Path(folder))
+        shutil.copy(Path(folder) / "paths.png", FOLDER)
+
+
 if __name__ == "__main__":
-    FOLDER.mkdir(exist_ok=True)
     lecture()
     step()
+    paths()

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_tr as tt
-from tinygrad_tr import data, nn, optim, train
+from tinygrad_tr import data, metrics, nn, optim, train
 from tinygrad_tr.examples.datasets import digits
 from tinygrad_tr.examples.outcome import FOLDER, Goal, Outcome
 from tinygrad_tr.examples.plots import canvas, saved
@@ -35,7 +35,7 @@ def network() -> nn.Sequential:
 
 def accuracy(logits: Any, y: Any) -> float:
     """The share of rows whose largest logit is that of their class."""
-    return float(np.mean(logits.argmax(axis=1) == y))
+    return metrics.accuracy(y, logits.argmax(axis=1))
 
 
 def main(folder: Path = FOLDER, epochs: int = EPOCHS) -> Outcome:
@@ -69,8 +69,7 @@ def main(folder: Path = FOLDER, epochs: int = EPOCHS) -> Outcome:
 
 def plot_confusions(truth: Any, guessed: Any, file: Path) -> Path:
     """How often a digit (row) was read as another (column)."""
-    table = np.zeros((10, 10), dtype=int)
-    np.add.at(table, (truth, guessed), 1)
+    table = metrics.confusion_matrix(truth, guessed, classes=10)
     figure, axes = canvas(size=(5.5, 5))
     axes.imshow(np.log1p(table), cmap="Blues")  # the errors are few: log lets them be seen
     for (row, column), n in np.ndenumerate(table):

@@ -24,10 +24,19 @@ class Goal:
         return self.at_least <= self.value <= self.at_most
 
     def __str__(self) -> str:
+        return f"  {'✓' if self.reached else '✗'} {self.name}: {self.value:.6g} ({self.wanted})"
+
+    @property
+    def wanted(self) -> str:
+        """The interval in words."""
+        middle, half = (self.at_least + self.at_most) / 2, (self.at_most - self.at_least) / 2
+        if half == 0:
+            return f"exactly {middle:g}"
+        if half < 1e-3 * abs(middle):
+            return f"{middle:.6g} ± {half:.1g}"
         low = f"at least {self.at_least:g}" if self.at_least > -math.inf else ""
         high = f"at most {self.at_most:g}" if self.at_most < math.inf else ""
-        wanted = " and ".join(filter(None, (low, high)))
-        return f"  {'✓' if self.reached else '✗'} {self.name}: {self.value:.4g} ({wanted})"
+        return " and ".join(filter(None, (low, high)))
 
 
 @dataclass(frozen=True)
