@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+from tinygrad_tr.arguments import positive, whole, within
 from tinygrad_tr.errors import ArgumentError
 from tinygrad_tr.optim.decays import half_cosine
 from tinygrad_tr.optim.optimizer import Optimizer
-from tinygrad_tr.optim.schedules import Schedule, per_group, positive, whole, within
+from tinygrad_tr.optim.schedules import Schedule, per_group
 
 
 class CosineAnnealingWarmRestarts(Schedule):

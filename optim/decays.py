@@ -5,16 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from tinygrad_tr.arguments import positive, whole, within
 from tinygrad_tr.errors import ArgumentError, describe
 from tinygrad_tr.optim.optimizer import Optimizer
-from tinygrad_tr.optim.schedules import (
-    Schedule,
-    increasing,
-    positive,
-    require_optimizer,
-    whole,
-    within,
-)
+from tinygrad_tr.optim.schedules import Schedule, increasing, require_optimizer
 
 
 class LambdaLR(Schedule):

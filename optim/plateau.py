@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tinygrad_tr.arguments import whole, within
 from tinygrad_tr.errors import ArgumentError, StateError, describe
 from tinygrad_tr.graph import value_of
 from tinygrad_tr.optim.optimizer import Optimizer
-from tinygrad_tr.optim.schedules import LRScheduler, per_group, whole, within
+from tinygrad_tr.optim.schedules import LRScheduler, per_group
 
 
 class ReduceLROnPlateau(LRScheduler):

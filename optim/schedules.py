@@ -11,13 +11,11 @@ counting epochs is in plateau.py.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
-
+from tinygrad_tr.arguments import is_whole, within
 from tinygrad_tr.errors import ArgumentError, StateError, describe
 from tinygrad_tr.optim.groups import number
 from tinygrad_tr.optim.optimizer import Optimizer
@@ -186,40 +184,6 @@ def refuse_rate(operation: str, epoch: int, lr: Any) -> None:
             operation, f"epoch {epoch} has a rate that no optimizer can use", got=f"lr={lr!r}",
             wanted="a finite number ≥ 0",
         ) from None  # fmt: skip
-
-
-def whole(operation: str, name: str, value: Any, low: int = 1) -> int:
-    """A number of epochs, at least `low`."""
-    if not is_whole(value) or value < low:
-        raise ArgumentError(
-            operation, f"{name} counts epochs", got=f"{name}={value!r}",
-            wanted=f"an integer ≥ {low}",
-        )  # fmt: skip
-    return int(value)
-
-
-def is_whole(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def within(operation: str, name: str, value: Any, low: float, high: float = math.inf) -> float:
-    """A finite number in [low, high]."""
-    try:
-        return number(value, low, math.nextafter(high, math.inf))
-    except ValueError:
-        wanted = f"a number ≥ {low}" if high == math.inf else f"a number in [{low}, {high}]"
-        raise ArgumentError(
-            operation, f"{name} has no such value", got=f"{name}={value!r}", wanted=wanted
-        ) from None
-
-
-def positive(operation: str, name: str, value: Any) -> float:
-    """A finite number above 0."""
-    if not within(operation, name, value, 0):
-        raise ArgumentError(
-            operation, f"{name} has no such value", got=f"{name}={value!r}", wanted="a number > 0"
-        )
-    return float(value)
 
 
 def increasing(operation: str, name: str, values: Any, *, empty: bool = False) -> list[int]:

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_tr.arguments import whole, within
 from tinygrad_tr.creation import generator_or_default
 from tinygrad_tr.errors import ArgumentError, ShapeError, describe
 
-from .checks import Array, whole, within
+from .checks import Array
 from .colours import adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation
 from .images import crop, hflip, pad, require_images, rotate, vflip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,30 +48,3 @@ def generator_of(
             wanted="one of them",
         )  # fmt: skip
     return generator if seed is None else np.random.default_rng(seed)
-
-
-def is_whole(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def whole(operation: str, name: str, value: Any, least: int) -> int:
-    """An integer that is large enough."""
-    if not is_whole(value) or value < least:
-        raise ArgumentError(
-            operation, f"no such {name}", got=f"{name}={value!r}", wanted=f"an integer ≥ {least}"
-        )
-    return int(value)
-
-
-def within(
-    operation: str, name: str, value: Any, low: float = -math.inf, high: float = math.inf
-) -> float:
-    """A finite number in [low, high]."""
-    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not number or not (low <= value <= high and math.isfinite(value)):
-        limits = {low: f" ≥ {low:g}", high: f" ≤ {high:g}"}
-        wanted = "a finite number" + " and".join(
-            text for limit, text in limits.items() if math.isfinite(limit)
-        )
-        raise ArgumentError(operation, f"no such {name}", got=f"{name}={value!r}", wanted=wanted)
-    return float(value)

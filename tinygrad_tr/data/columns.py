@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_tr.arguments import whole
 from tinygrad_tr.errors import ShapeError, describe
 
-from .checks import Rows, whole
+from .checks import Rows
 from .loader import DataLoader
 
 

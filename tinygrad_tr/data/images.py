@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_tr.arguments import whole
 from tinygrad_tr.errors import ArgumentError, DtypeError, ShapeError, describe
 
-from .checks import Array, whole
+from .checks import Array
 
 PerImage = Any  # a number, or an array of one for each image, (N,)
 KINDS = {bool: "b", int: "iu", float: "fiu"}  # what may stand for each kind of number

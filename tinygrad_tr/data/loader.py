@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_tr.arguments import is_whole
 from tinygrad_tr.creation import generator_at, generator_or_default, set_state
 from tinygrad_tr.errors import ArgumentError, StateError, describe
 
-from .checks import Rows, common_length, generator_of, is_whole
+from .checks import Rows, common_length, generator_of
 
 
 class DataLoader:

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_tr.arguments import is_whole
 from tinygrad_tr.creation import generator_or_default
 from tinygrad_tr.errors import ArgumentError, ShapeError
 from tinygrad_tr.graph import value_of
 
-from .checks import Array, common_length, generator_of, is_whole
+from .checks import Array, common_length, generator_of
 
 # An error rate measured on so many examples is off by half a percent at most, one time in three.
 ENOUGH = 10_000

@@ -5,22 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from tinygrad_tr.errors import ArgumentError, DtypeError, describe
 from tinygrad_tr.nn import Module
 from tinygrad_tr.optim import Optimizer
 from tinygrad_tr.tensor import Tensor, from_numpy
-
-
-def require_count(operation: str, name: str, value: Any) -> int:
-    """An integer of at least 1."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ArgumentError(
-            operation, f"{name} is a number of times", got=f"{name}={value!r}",
-            wanted="an integer ≥ 1",
-        )  # fmt: skip
-    return int(value)
 
 
 def require_model(operation: str, model: Any) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_tr.arguments import whole
 from tinygrad_tr.errors import ArgumentError
 from tinygrad_tr.modes import no_grad
 from tinygrad_tr.nn import Module
 from tinygrad_tr.tensor import Tensor
 
-from .checks import as_tensor, examples_of, require_count, require_model
+from .checks import as_tensor, examples_of, require_model
 
 Array = np.ndarray[Any, Any]
 Loss = Callable[[Any, Tensor], Tensor]
@@ -77,7 +78,7 @@ def predict(model: Module, x: Any, *others: Any, batch_size: int = 1024) -> Arra
     Batch by batch: the model must treat each row for itself.
     """
     require_model("predict", model)
-    require_count("predict", "batch_size", batch_size)
+    whole("predict", "batch_size", batch_size)
     inputs = list(map(as_tensor, (x, *others)))
     starts = range(0, max(len(x), 1), batch_size)
     with evaluating(model):

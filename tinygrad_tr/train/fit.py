@@ -6,12 +6,13 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from tinygrad_tr.arguments import whole
 from tinygrad_tr.errors import ArgumentError
 from tinygrad_tr.nn import Module
 from tinygrad_tr.optim import Optimizer
 
 from .checkpoint import Checkpoint
-from .checks import require_batches, require_count, require_model, require_optimizer_of
+from .checks import require_batches, require_model, require_optimizer_of
 from .evaluation import Loss, Metric, as_batches, same_modes
 from .history import History
 from .interrupt import Interrupt
@@ -70,9 +71,9 @@ def fit(
     require_optimizer_of("fit", model, optimizer)
     require_batches("fit", "loader", loader)
     for name, count in {"epochs": epochs, "every_epochs": every_epochs}.items():
-        require_count("fit", name, count)
+        whole("fit", name, count)
     if every_steps is not None:
-        require_count("fit", "every_steps", every_steps)
+        whole("fit", "every_steps", every_steps)
     if dev is not None:
         require_batches("fit", "dev", dev)
     require_known(dev, metrics, schedule, schedule_per, stop)

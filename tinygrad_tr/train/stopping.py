@@ -6,10 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from tinygrad_tr.arguments import whole
 from tinygrad_tr.errors import ArgumentError, StateError, describe
 from tinygrad_tr.nn import Module
-
-from .checks import require_count
 
 
 class EarlyStopping:
@@ -45,7 +44,7 @@ class EarlyStopping:
                 "EarlyStopping", "min_delta is what counts as better", got=f"{min_delta=}",
                 wanted="a number ≥ 0",
             )  # fmt: skip
-        self.patience = require_count("EarlyStopping", "patience", patience)
+        self.patience = whole("EarlyStopping", "patience", patience)
         self.monitor, self.mode, self.min_delta, self.restore = monitor, mode, min_delta, restore
         self.reset()
 
