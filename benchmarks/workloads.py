@@ -67,6 +67,22 @@ def logistic(features: int, examples: int) -> Callable[[Rng], Data]:
     }
 
 
+def update(rng: Rng) -> Data:
+    """A million parameters, a gradient and a learning rate."""
+    return {"p": normal(rng, 1_000_000), "g": normal(rng, 1_000_000), "rate": 1e-3}
+
+
+def normalisation(*shape: int, channels: int, **facts: Any) -> Callable[[Rng], Data]:
+    """What is normalised, the gradient of the result, and a weight and a bias per channel."""
+    return lambda rng: {
+        "x": normal(rng, *shape),
+        "g": normal(rng, *shape),
+        "weight": normal(rng, channels),
+        "bias": normal(rng, channels),
+        **facts,
+    }
+
+
 def curvature(rng: Rng) -> Data:
     """Two layers with tanh and the mean squared error, and a direction to curve along."""
     sizes = [(64, 64), (64,), (64, 10), (10,)]
@@ -101,13 +117,30 @@ WORKLOADS = [
         "logistic", "logistic regression, X (12288, 209), SGD", "logistic",
         logistic(12288, 209),
     ),
-    Workload(
-        "adam", "Adam update of 1,000,000 parameters", "adam",
-        lambda rng: {"p": normal(rng, 1_000_000), "g": normal(rng, 1_000_000), "rate": 1e-3},
-    ),
+    Workload("momentum", "SGD with momentum, 1,000,000 parameters", "momentum", update),
+    Workload("rmsprop", "RMSprop update of 1,000,000 parameters", "rmsprop", update),
+    Workload("adam", "Adam update of 1,000,000 parameters", "adam", update),
+    Workload("adamw", "AdamW update of 1,000,000 parameters", "adamw", update),
     Workload(
         "cross-entropy", "softmax cross-entropy 128 × 1000", "cross_entropy",
         lambda rng: {"logits": normal(rng, 128, 1000), "labels": rng.integers(0, 1000, 128)},
+    ),
+    Workload(
+        "batch-norm", "batch norm 32 × 64 × 16 × 16", "batch_norm",
+        normalisation(32, 64, 16, 16, channels=64),
+    ),
+    Workload(
+        "layer-norm", "layer norm 512 × 768", "layer_norm",
+        normalisation(512, 768, channels=768),
+    ),
+    Workload(
+        "group-norm", "group norm 32 × 64 × 16 × 16, 8 groups", "group_norm",
+        normalisation(32, 64, 16, 16, channels=64, groups=8),
+    ),
+    Workload(
+        "dropout", "dropout 512 × 1024", "dropout",
+        # Each peer draws numbers of its own: of ones, the mean is 1 ± 0.0014.
+        lambda rng: {"x": np.ones((512, 1024), np.float32), "p": 0.5}, tolerance=0.02,
     ),
     Workload("hvp", "Hessian-vector product of an MLP loss", "curvature", curvature),
 ]  # fmt: skip

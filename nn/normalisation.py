@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,8 @@ class ChannelNorm(Module):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
+        *,
+        dtype: Any = None,
     ) -> None:
         if num_features < 1:
             raise ArgumentError(
@@ -33,11 +36,12 @@ class ChannelNorm(Module):
             )
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        self.weight = Parameter(ones(num_features)) if affine else None
-        self.bias = Parameter(zeros(num_features)) if affine else None
+        self.weight = Parameter(ones(num_features, dtype=dtype)) if affine else None
+        self.bias = Parameter(zeros(num_features, dtype=dtype)) if affine else None
         tracked = track_running_stats
-        self.register_buffer("running_mean", zeros(num_features) if tracked else None)
-        self.register_buffer("running_var", ones(num_features) if tracked else None)
+        mean, variance = zeros(num_features, dtype=dtype), ones(num_features, dtype=dtype)
+        self.register_buffer("running_mean", mean if tracked else None)
+        self.register_buffer("running_var", variance if tracked else None)
         self.register_buffer("num_batches_tracked", zeros((), dtype=np.int64) if tracked else None)
 
     running_mean: Tensor | None
@@ -81,22 +85,24 @@ class BatchNorm(ChannelNorm):
         track_running_stats: bool = True,
         *,
         unbiased: bool = True,
+        dtype: Any = None,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype=dtype)
         self.unbiased = unbiased
 
     def forward(self, x: Tensor) -> Tensor:
         self.require_axes(x)
-        momentum = 0.0 if self.momentum is None else self.momentum
-        if self.training and self.num_batches_tracked is not None:
-            batches = int(self.num_batches_tracked.value) + 1
-            self.num_batches_tracked.assign(np.int64(batches))
-            momentum = 1 / batches if self.momentum is None else momentum
-        return F.batch_norm(
+        tracked = self.num_batches_tracked
+        batches = 1 if tracked is None else int(tracked.value) + 1
+        momentum = 1 / batches if self.momentum is None else self.momentum
+        out = F.batch_norm(
             x, self.running_mean, self.running_var, self.weight, self.bias,
             self.training or not self.track_running_stats, momentum, self.eps,
             unbiased=self.unbiased,
         )  # fmt: skip
+        if self.training and tracked is not None:
+            tracked.assign(np.int64(batches))
+        return out
 
 
 class BatchNorm1d(BatchNorm):
@@ -127,8 +133,10 @@ class InstanceNorm(ChannelNorm):
         momentum: float | None = 0.1,
         affine: bool = False,
         track_running_stats: bool = False,
+        *,
+        dtype: Any = None,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype=dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         self.require_axes(x)
@@ -165,12 +173,14 @@ class LayerNorm(Module):
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
+        *,
+        dtype: Any = None,
     ) -> None:
         self.normalized_shape = shape_of("LayerNorm", normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        self.weight = Parameter(ones(self.normalized_shape)) if elementwise_affine else None
-        shifted = elementwise_affine and bias
-        self.bias = Parameter(zeros(self.normalized_shape)) if shifted else None
+        size = self.normalized_shape
+        self.weight = Parameter(ones(size, dtype=dtype)) if elementwise_affine else None
+        self.bias = Parameter(zeros(size, dtype=dtype)) if elementwise_affine and bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -190,10 +200,13 @@ class RMSNorm(Module):
         normalized_shape: int | Sequence[int],
         eps: float | None = None,
         elementwise_affine: bool = True,
+        *,
+        dtype: Any = None,
     ) -> None:
         self.normalized_shape = shape_of("RMSNorm", normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        self.weight = Parameter(ones(self.normalized_shape)) if elementwise_affine else None
+        size = self.normalized_shape
+        self.weight = Parameter(ones(size, dtype=dtype)) if elementwise_affine else None
 
     def forward(self, x: Tensor) -> Tensor:
         return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
@@ -211,7 +224,13 @@ class GroupNorm(Module):
     """
 
     def __init__(
-        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        *,
+        dtype: Any = None,
     ) -> None:
         if num_groups < 1 or num_channels < 1 or num_channels % num_groups:
             raise ArgumentError(
@@ -221,8 +240,8 @@ class GroupNorm(Module):
         self.num_groups, self.num_channels, self.eps, self.affine = (
             num_groups, num_channels, eps, affine,
         )  # fmt: skip
-        self.weight = Parameter(ones(num_channels)) if affine else None
-        self.bias = Parameter(zeros(num_channels)) if affine else None
+        self.weight = Parameter(ones(num_channels, dtype=dtype)) if affine else None
+        self.bias = Parameter(zeros(num_channels, dtype=dtype)) if affine else None
 
     def forward(self, x: Tensor) -> Tensor:
         return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, ShapeError, describe
-from tinygrad_tr.kernels.shape import total
+from tinygrad_tr.kernels.moments import moments
 from tinygrad_tr.rules.normalisation import normalize
 from tinygrad_tr.rules.shape import reshape
 from tinygrad_tr.tensor import Tensor
@@ -47,18 +47,10 @@ def batch_norm(
     the running ones. What is kept of σ² is, as in PyTorch, the unbiased Σ(x − μ)²/(n − 1),
     or the one normalised with if not `unbiased`. arXiv 1502.03167; course 2, week 3.
     """
-    require_channels("batch_norm", x, [running_mean, running_var, weight, bias])
-    axes = (0, *range(2, x.ndim))
-    if training:
-        require_several("batch_norm", x, axes)
-        follow("batch_norm", x, axes, running_mean, running_var, momentum, unbiased)
-        return normalized(x, weight, bias, axes, eps)
-    if running_mean is None or running_var is None:
-        raise ArgumentError(
-            "batch_norm", "in evaluation it needs statistics", got="running_mean or var: None",
-            wanted="those of training, or training=True",
-        )  # fmt: skip
-    return with_running(x, running_mean, running_var, weight, bias, eps)
+    return channel_norm(
+        "batch_norm", (0,), x, running_mean, running_var, weight, bias, training, momentum, eps,
+        unbiased,
+    )  # fmt: skip
 
 
 def instance_norm(
@@ -76,18 +68,10 @@ def instance_norm(
     The running statistics, where given, are averages over the batch; with
     `use_input_stats=False` they normalise. arXiv 1607.08022.
     """
-    require_channels("instance_norm", x, [running_mean, running_var, weight, bias])
-    axes = tuple(range(2, x.ndim))
-    if use_input_stats:
-        require_several("instance_norm", x, axes)
-        follow("instance_norm", x, axes, running_mean, running_var, momentum, unbiased=True)
-        return normalized(x, weight, bias, axes, eps)
-    if running_mean is None or running_var is None:
-        raise ArgumentError(
-            "instance_norm", "it needs statistics", got="running_mean or running_var: None",
-            wanted="those of training, or use_input_stats=True",
-        )  # fmt: skip
-    return with_running(x, running_mean, running_var, weight, bias, eps)
+    return channel_norm(
+        "instance_norm", (), x, running_mean, running_var, weight, bias, use_input_stats,
+        momentum, eps, unbiased=True,
+    )  # fmt: skip
 
 
 def layer_norm(
@@ -152,14 +136,38 @@ def group_norm(
 # ------------------------------------------------------------------ channels
 
 
-def normalized(
-    x: Tensor, weight: Tensor | None, bias: Tensor | None, axes: Axes, eps: float
+def channel_norm(
+    operation: str,
+    batch: Axes,
+    x: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    own_statistics: bool,
+    momentum: float,
+    eps: float,
+    unbiased: bool,
 ) -> Tensor:
-    """x normalised over the axes, with a weight and a bias for each channel."""
-    require_positive("norm", "eps", eps)
-    weight, bias = (per_channel(x, p) for p in (weight, bias))
-    out: Tensor = normalize(x, weight, bias, axes=axes, eps=eps, centred=True)
-    return out
+    """Each channel over the positions, and over the batch if its axis is given.
+
+    μ and σ² are x's own statistics, or the running ones.
+    """
+    require_channels(operation, x, [running_mean, running_var, weight, bias])
+    require_positive(operation, "eps", eps)
+    if own_statistics:
+        axes = (*batch, *range(2, x.ndim))
+        require_several(operation, x, axes)
+        weight, bias = (per_channel(x, p) for p in (weight, bias))
+        out: Tensor = normalize(x, weight, bias, axes=axes, eps=eps, centred=True)
+        follow(operation, x, axes, running_mean, running_var, momentum, unbiased)
+        return out
+    if running_mean is None or running_var is None:
+        raise ArgumentError(
+            operation, "it needs statistics", got="running_mean or running_var: None",
+            wanted="those of training; or to take x's own, as in training",
+        )  # fmt: skip
+    return with_running(x, running_mean, running_var, weight, bias, eps)
 
 
 def with_running(
@@ -197,14 +205,12 @@ def follow(
     if running_mean is None and running_var is None:
         return
     values = np.asarray(x.value)
-    n = math.prod(values.shape[axis] for axis in axes)
-    mean = total(axes, values) / values.dtype.type(n)
+    mean, variance, _ = moments(axes, values)
     if running_mean is not None:
         move(running_mean, mean, momentum)
     if running_var is not None:
-        centred = values - mean
-        square = total(axes, centred, centred) / values.dtype.type(n - 1 if unbiased else n)
-        move(running_var, square, momentum)
+        n = math.prod(values.shape[axis] for axis in axes)
+        move(running_var, variance * (n / (n - 1)) if unbiased else variance, momentum)
 
 
 def move(running: Tensor, batch: Any, momentum: float) -> None:

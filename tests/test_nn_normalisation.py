@@ -39,7 +39,7 @@ def test_three_training_steps_and_an_evaluation_agree_with_pytorch(name, argumen
     with torch.no_grad():
         for parameter in theirs.parameters():
             parameter.copy_(torch.tensor(rng.standard_normal(parameter.shape)))
-    ours = getattr(nn, name)(*arguments, **options).to(np.float64)
+    ours = getattr(nn, name)(*arguments, **options, dtype=np.float64)
     ours.load_state_dict({key: value.numpy() for key, value in theirs.state_dict().items()})
     for training in (True, True, True, False):
         ours.train(training)
@@ -79,6 +79,36 @@ def test_far_from_zero_the_numbers_are_as_good_as_the_dtype(dtype):
     assert abs(out.numpy().mean(axis=1)).max() < 1e-5
 
 
+@pytest.mark.parametrize("shape", [(64, 3), (16, 3, 5), (8, 3, 4, 4)])
+def test_statistics_far_from_zero_are_as_good_as_the_dtype(shape):
+    x = (np.random.default_rng(0).standard_normal(shape) + 1e4).astype(np.float32)
+    mean, variance = tt.zeros(3), tt.zeros(3)
+    out = F.batch_norm(tt.Tensor(x), mean, variance, training=True, momentum=1.0)
+    axes = (0, *range(2, x.ndim))
+    exact = x.astype(np.float64)
+    np.testing.assert_allclose(mean.numpy(), exact.mean(axis=axes), rtol=1e-7)
+    np.testing.assert_allclose(variance.numpy(), exact.var(axis=axes, ddof=1), rtol=1e-5)
+    np.testing.assert_allclose(out.numpy().mean(axis=axes), 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("number", [0.0, 1.0, 1e4 / 3, -1e-3])
+def test_equal_numbers_become_zero(number):
+    x = tt.Tensor(np.full((7, 300), number, np.float32), requires_grad=True)
+    out = F.layer_norm(x, 300)
+    np.testing.assert_allclose(out.numpy(), 0, atol=1e-6)
+    out.backward(np.ones_like(out.numpy()))
+    assert np.isfinite(x.grad.numpy()).all()
+
+
+def test_no_example_is_normalised_to_none():
+    x = tt.Tensor(np.zeros((0, 6)), requires_grad=True)
+    layer = nn.LayerNorm(6).to(np.float64)
+    out = layer(x)
+    out.backward(np.zeros((0, 6)))
+    assert out.shape == x.grad.shape == (0, 6)
+    np.testing.assert_array_equal(layer.weight.grad.numpy(), np.zeros(6))
+
+
 def test_derivatives_of_any_order_go_through_training_mode():
     rng = np.random.default_rng(0)
     x, w, b = rng.standard_normal((5, 3, 2)), rng.standard_normal(3), rng.standard_normal(3)
@@ -116,6 +146,20 @@ def test_a_frozen_layer_leaves_its_statistics():
     layer = nn.BatchNorm1d(3).eval()
     before = layer.state_dict()
     layer(tt.randn(8, 3))
+    for key, value in layer.state_dict().items():
+        np.testing.assert_array_equal(value, before[key])
+
+
+@pytest.mark.parametrize(
+    ("options", "x"),
+    [({}, tt.zeros(1, 3)), ({"eps": -1.0}, tt.ones(4, 3)), ({"momentum": 7.0}, tt.ones(4, 3))],
+    ids=["one example", "eps", "momentum"],
+)
+def test_what_is_refused_leaves_the_statistics_alone(options, x):
+    layer = nn.BatchNorm1d(3, **options)
+    before = layer.state_dict()
+    with pytest.raises(tt.TinygradError):
+        layer(x)
     for key, value in layer.state_dict().items():
         np.testing.assert_array_equal(value, before[key])
 

@@ -17,6 +17,7 @@ from tinygrad_tr import creation, errors, rules
 from tinygrad_tr.check import gradcheck, gradgradcheck, gradient_difference, nudge
 from tinygrad_tr.creation import *
 from tinygrad_tr.errors import *
+from tinygrad_tr.kernels.memory import reuse_freed_memory
 from tinygrad_tr.modes import detect_anomaly, enable_grad, is_grad_enabled, no_grad
 from tinygrad_tr.rules import linear_algebra as linalg
 from tinygrad_tr.rules.activations import *
@@ -43,6 +44,8 @@ from tinygrad_tr.transforms import (
 
 __version__ = "0.1.0"
 
+reuse_freed_memory()
+
 __all__ = [
     "Tensor", "assert_shape", "checkpoint", "detect_anomaly", "enable_grad", "from_numpy",
     "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "gradient_difference", "hessian",
@@ -66,9 +69,11 @@ LATER = {
     "draw": "tinygrad_tr.picture",
     "files": "tinygrad_tr.files",
     "load": "tinygrad_tr.files",
+    "metrics": "tinygrad_tr.metrics",
     "nn": "tinygrad_tr.nn",
     "optim": "tinygrad_tr.optim",
     "picture": "tinygrad_tr.picture",
+    "project": "tinygrad_tr.project",
     "save": "tinygrad_tr.files",
     "train": "tinygrad_tr.train",
 }

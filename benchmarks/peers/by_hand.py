@@ -152,19 +152,103 @@ def logistic(X: Any, Y: Any, w: Any, rate: float) -> Any:
     return step
 
 
-def adam(p: Any, g: Any, rate: float) -> Any:
+def momentum(p: Any, g: Any, rate: float) -> Any:
+    p = p.copy()
+    v, scratch = np.zeros_like(p), np.empty_like(p)
+
+    def step() -> Any:
+        np.multiply(v, 0.9, out=v)
+        np.add(v, g, out=v)
+        np.subtract(p, np.multiply(v, rate, out=scratch), out=p)
+        return (p,)
+
+    return step
+
+
+def rmsprop(p: Any, g: Any, rate: float) -> Any:
+    p = p.copy()
+    s, scratch = np.zeros_like(p), np.empty_like(p)
+
+    def step() -> Any:
+        np.multiply(s, 0.99, out=s)
+        np.multiply(g, g, out=scratch)
+        np.add(s, np.multiply(scratch, 0.01, out=scratch), out=s)
+        np.add(np.sqrt(s, out=scratch), 1e-8, out=scratch)
+        np.multiply(np.divide(g, scratch, out=scratch), rate, out=scratch)
+        np.subtract(p, scratch, out=p)
+        return (p,)
+
+    return step
+
+
+def adam(p: Any, g: Any, rate: float, decay: float = 0.0) -> Any:
     p = p.copy()
     update = adam_update(p, rate)
 
     def step() -> Any:
+        if decay:
+            np.multiply(p, 1 - rate * decay, out=p)
         update(g)
         return (p,)
 
     return step
 
 
+def adamw(p: Any, g: Any, rate: float) -> Any:
+    return adam(p, g, rate, decay=1e-2)
+
+
 def cross_entropy(logits: Any, labels: Any) -> Any:
     return lambda: softmax_loss(logits, labels)
+
+
+def batch_norm(x: Any, g: Any, weight: Any, bias: Any) -> Any:
+    weight, bias = weight[:, None, None], bias[:, None, None]
+    return normalisation(x, g, weight, bias, axes=(0, 2, 3), shared=(0, 2, 3))
+
+
+def layer_norm(x: Any, g: Any, weight: Any, bias: Any) -> Any:
+    return normalisation(x, g, weight, bias, axes=(1,), shared=(0,))
+
+
+def group_norm(x: Any, g: Any, weight: Any, bias: Any, groups: int) -> Any:
+    N, C, H, W = x.shape
+    x, g = (a.reshape(N, groups, C // groups, H * W) for a in (x, g))
+    weight, bias = (p.reshape(groups, C // groups, 1) for p in (weight, bias))
+    return normalisation(x, g, weight, bias, axes=(2, 3), shared=(0, 3))
+
+
+def normalisation(x: Any, g: Any, weight: Any, bias: Any, axes: Any, shared: Any) -> Any:
+    """γ x̂ + β, x̂ normalised over the axes; γ and β are shared by the axes `shared`."""
+
+    def step() -> Any:
+        normed = x - x.mean(axis=axes, keepdims=True)
+        scale = 1 / np.sqrt(np.square(normed).mean(axis=axes, keepdims=True) + 1e-5)
+        normed *= scale
+        out = normed * weight
+        out += bias
+
+        dnormed = g * weight
+        product = dnormed * normed
+        dx = dnormed - dnormed.mean(axis=axes, keepdims=True)
+        dx -= normed * product.mean(axis=axes, keepdims=True)
+        dx *= scale
+        return out, dx, (g * normed).sum(axis=shared), g.sum(axis=shared)
+
+    return step
+
+
+def dropout(x: Any, p: float) -> Any:
+    rng = np.random.default_rng(0)
+
+    def step() -> Any:
+        mask = rng.random(x.shape, np.float32) < 1 - p
+        scaled = mask * np.float32(1 / (1 - p))
+        loss = (x * scaled).mean()
+        scaled /= x.size  # the gradient
+        return (loss,)
+
+    return step
 
 
 def curvature(parameters: Any, directions: Any, x: Any, y: Any) -> Any:

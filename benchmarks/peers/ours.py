@@ -90,16 +90,32 @@ def logistic(X: Any, Y: Any, w: Any, rate: float) -> Any:
     return step
 
 
-def adam(p: Any, g: Any, rate: float) -> Any:
+def updates(optimizer: Any, p: Any, g: Any, rate: float, **options: Any) -> Any:
     p = tt.Tensor(p, requires_grad=True)
     p.grad = tt.Tensor(g)
-    optimizer = tt.optim.Adam([p], lr=rate)
+    algorithm = optimizer([p], lr=rate, **options)
 
     def step() -> Any:
-        optimizer.step()
+        algorithm.step()
         return (p,)
 
     return step
+
+
+def momentum(p: Any, g: Any, rate: float) -> Any:
+    return updates(tt.optim.SGD, p, g, rate, momentum=0.9)
+
+
+def rmsprop(p: Any, g: Any, rate: float) -> Any:
+    return updates(tt.optim.RMSprop, p, g, rate)
+
+
+def adam(p: Any, g: Any, rate: float) -> Any:
+    return updates(tt.optim.Adam, p, g, rate)
+
+
+def adamw(p: Any, g: Any, rate: float) -> Any:
+    return updates(tt.optim.AdamW, p, g, rate)
 
 
 def cross_entropy(logits: Any, labels: Any) -> Any:
@@ -110,6 +126,56 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
         loss = tt.nn.functional.cross_entropy(logits, labels)
         loss.backward()
         return loss, logits.grad
+
+    return step
+
+
+def both_passes(function: Any, g: Any, x: Any, weight: Any, bias: Any) -> Any:
+    """Steps of function(x, weight, bias) and its pullback of g."""
+    leaves = [tt.Tensor(value, requires_grad=True) for value in (x, weight, bias)]
+    g = tt.Tensor(g)
+
+    def step() -> Any:
+        for leaf in leaves:
+            leaf.grad = None
+        out = function(*leaves)
+        out.backward(g)
+        return out, *(leaf.grad for leaf in leaves)
+
+    return step
+
+
+def batch_norm(x: Any, g: Any, weight: Any, bias: Any) -> Any:
+    mean, var = tt.zeros(len(weight)), tt.ones(len(weight))
+
+    def function(x: Any, weight: Any, bias: Any) -> Any:
+        return tt.nn.functional.batch_norm(x, mean, var, weight, bias, training=True)
+
+    return both_passes(function, g, x, weight, bias)
+
+
+def layer_norm(x: Any, g: Any, weight: Any, bias: Any) -> Any:
+    def function(x: Any, weight: Any, bias: Any) -> Any:
+        return tt.nn.functional.layer_norm(x, weight.shape, weight, bias)
+
+    return both_passes(function, g, x, weight, bias)
+
+
+def group_norm(x: Any, g: Any, weight: Any, bias: Any, groups: int) -> Any:
+    def function(x: Any, weight: Any, bias: Any) -> Any:
+        return tt.nn.functional.group_norm(x, groups, weight, bias)
+
+    return both_passes(function, g, x, weight, bias)
+
+
+def dropout(x: Any, p: float) -> Any:
+    x = tt.Tensor(x, requires_grad=True)
+
+    def step() -> Any:
+        x.grad = None
+        loss = tt.nn.functional.dropout(x, p).mean()
+        loss.backward()
+        return (loss,)
 
     return step
 

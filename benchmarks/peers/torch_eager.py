@@ -98,16 +98,32 @@ def logistic(X: Any, Y: Any, w: Any, rate: float) -> Any:
     return step
 
 
-def adam(p: Any, g: Any, rate: float) -> Any:
+def updates(optimizer: Any, p: Any, g: Any, rate: float, **options: Any) -> Any:
     p = leaf(p)
     p.grad = tensor(g)
-    optimizer = torch.optim.Adam([p], lr=rate)
+    algorithm = optimizer([p], lr=rate, **options)
 
     def step() -> Any:
-        optimizer.step()
+        algorithm.step()
         return (p,)
 
     return step
+
+
+def momentum(p: Any, g: Any, rate: float) -> Any:
+    return updates(torch.optim.SGD, p, g, rate, momentum=0.9)
+
+
+def rmsprop(p: Any, g: Any, rate: float) -> Any:
+    return updates(torch.optim.RMSprop, p, g, rate)
+
+
+def adam(p: Any, g: Any, rate: float) -> Any:
+    return updates(torch.optim.Adam, p, g, rate)
+
+
+def adamw(p: Any, g: Any, rate: float) -> Any:
+    return updates(torch.optim.AdamW, p, g, rate)
 
 
 def cross_entropy(logits: Any, labels: Any) -> Any:
@@ -118,6 +134,55 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
         loss: Any = functional.cross_entropy(logits, labels)
         loss.backward()
         return loss, logits.grad
+
+    return step
+
+
+def both_passes(function: Any, g: Any, x: Any, weight: Any, bias: Any) -> Any:
+    """Steps of function(x, weight, bias) and its pullback of g."""
+    leaves, g = [leaf(x), leaf(weight), leaf(bias)], tensor(g)
+
+    def step() -> Any:
+        for x in leaves:
+            x.grad = None
+        out = function(*leaves)
+        out.backward(g)
+        return out, *(x.grad for x in leaves)
+
+    return step
+
+
+def batch_norm(x: Any, g: Any, weight: Any, bias: Any) -> Any:
+    mean, var = torch.zeros(len(weight)), torch.ones(len(weight))
+
+    def function(x: Any, weight: Any, bias: Any) -> Any:
+        return functional.batch_norm(x, mean, var, weight, bias, training=True)
+
+    return both_passes(function, g, x, weight, bias)
+
+
+def layer_norm(x: Any, g: Any, weight: Any, bias: Any) -> Any:
+    def function(x: Any, weight: Any, bias: Any) -> Any:
+        return functional.layer_norm(x, weight.shape, weight, bias)
+
+    return both_passes(function, g, x, weight, bias)
+
+
+def group_norm(x: Any, g: Any, weight: Any, bias: Any, groups: int) -> Any:
+    def function(x: Any, weight: Any, bias: Any) -> Any:
+        return functional.group_norm(x, groups, weight, bias)
+
+    return both_passes(function, g, x, weight, bias)
+
+
+def dropout(x: Any, p: float) -> Any:
+    x = leaf(x)
+
+    def step() -> Any:
+        x.grad = None
+        loss: Any = functional.dropout(x, p).mean()
+        loss.backward()
+        return (loss,)
 
     return step
 

@@ -23,15 +23,3 @@ def spread(x: Any, shape: tuple[int, ...]) -> Any:
     out = np.empty(shape, x.dtype)
     out[...] = x
     return out
-
-
-def total(axes: tuple[int, ...], *arrays: Any) -> Any:
-    """Σ x, or Σ x·y of arrays of one shape, over the axes, which stay with length 1.
-
-    einsum sums products as it makes them: one pass, and no array of products.
-    """
-    shape = arrays[0].shape
-    letters = list(range(len(shape)))
-    kept = [axis for axis in letters if axis not in axes]
-    operands = [part for x in arrays for part in (x, letters)]
-    return np.einsum(*operands, kept).reshape([n if i in kept else 1 for i, n in enumerate(shape)])

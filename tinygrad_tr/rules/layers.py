@@ -55,4 +55,5 @@ def linear(x, weight, bias):
 def dropout(x, mask, *, keep):
     """x / keep where the mask is True, else 0. Source: arXiv 1207.0580; course 2, week 1."""
     scale = 1 / keep if keep else 0.0
-    return np.where(mask, x * scale, 0), lambda g: np.where(mask, g * scale, 0), None
+    # A product: no processor can guess the branches of `where` at a random mask.
+    return x * mask * scale, lambda g: g * mask * scale, None

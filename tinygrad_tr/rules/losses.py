@@ -89,14 +89,15 @@ def cross_entropy(x, target, share, *, total):
     """
     rows = np.arange(len(x))
     shifted = x - np.maximum.reduce(x, axis=1, keepdims=True)
-    e = np.exp(shifted)
-    sums = np.add.reduce(e, axis=1, keepdims=True)
-    losses = (np.log(sums[:, 0]) - shifted[rows, target]) * share
+    picked = shifted[rows, target]
+    e = np.exp(shifted, out=shifted)
+    sums = np.einsum("ij->i", e)
+    losses = (np.log(sums) - picked) * share
 
     def to_x(g):
-        a = e / sums
-        a[rows, target] -= 1
-        a *= (g * share)[..., None]
+        part = g * share
+        a = e * (part / sums)[:, None]
+        a[rows, target] -= part
         return a
 
     return np.add.reduce(losses) if total else losses, to_x, None, None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from tinygrad_tr.kernels.shape import stretched_axes, total
+from tinygrad_tr.kernels.moments import lengthened, moments, total
+from tinygrad_tr.kernels.shape import stretched_axes
 from tinygrad_tr.rule import rule
 
 
@@ -27,40 +30,43 @@ def normalize(x, weight, bias, *, axes, eps, centred):
     Ioffe and Szegedy, Batch normalization, 2015; Ba et al., Layer normalization, 2016; course 2,
     week 3.
     """
-    n = np.prod([x.shape[axis] for axis in axes], dtype=x.dtype)
-    if centred:
-        normed = x - total(axes, x) / n
-        # The mean is rounded: where it is large, what it left of x is not yet centred.
-        rest = total(axes, normed) / n
-        variance = total(axes, normed, normed) / n - rest * rest
-        normed -= rest
-    else:
-        normed = x * 1.0
-        variance = total(axes, x, x) / n
-    r = 1 / np.sqrt(variance + eps)
-    normed *= r
-    out = normed if weight is None else normed * weight
-    if bias is not None:
-        out = np.add(out, bias, out=None if out is normed else out)
-
+    shape = x.shape
+    n = math.prod(shape[axis] for axis in axes)
     # A weight that is one number for all that share a mean is only another factor of r.
-    along = () if weight is None else set(axes) - set(stretched_axes(x.shape, weight.shape))
+    along = weight is not None and set(axes) - set(stretched_axes(shape, weight.shape))
+
+    def wide(p):
+        return lengthened(p, shape)
+
+    if centred:
+        _, variance, normed = moments(axes, x)
+    else:
+        variance, normed = total(axes, x, x) / n, x
+    r = 1 / np.sqrt(variance + eps)
+    left = r  # what is left to multiply: x̂ = normed · left
+    if along:
+        normed = np.multiply(normed, wide(r), out=normed if centred else None)
+        left = 1
     scale = r if weight is None or along else r * weight
+    out = normed * wide(weight if along else scale)
+    if bias is not None:
+        out = np.add(out, wide(bias), out=out if out.dtype == bias.dtype else None)
 
     def pullback(g, needs):
         to_x = to_weight = to_bias = None
+        weighted = g * wide(weight) if along else g
+        products = total(axes, weighted, normed) * left
         if needs[0]:
-            weighted = g * weight if along else g
-            to_x = normed * (total(axes, weighted, normed) / -n)
+            to_x = normed * wide(products * left / -n)
             to_x += weighted
             if centred:
-                to_x -= total(axes, weighted) / n
-            to_x *= scale
+                to_x -= wide(total(axes, weighted) / n)
+            to_x *= wide(scale)
         if needs[1]:
-            stretched = stretched_axes(g.shape, weight.shape)
-            to_weight = total(stretched, g, normed).reshape(weight.shape)
+            factors = (g, normed) if along else (products,)
+            to_weight = total(stretched_axes(shape, weight.shape), *factors).reshape(weight.shape)
         if needs[2]:
-            to_bias = total(stretched_axes(g.shape, bias.shape), g).reshape(bias.shape)
+            to_bias = total(stretched_axes(shape, bias.shape), g).reshape(bias.shape)
         return to_x, to_weight, to_bias
 
     return out, pullback
