@@ -1,4 +1,4 @@
-"""Kernels: sums and moments over axes, and the memory that arrays leave to each other."""
+"""Kernels: sums over axes, compiled loops, and the memory that arrays leave to each other."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import sys
 import numpy as np
 import pytest
 
+import tinygrad_tr as tt
+from tinygrad_tr.kernels import compiled
+from tinygrad_tr.kernels import normalisation as norms
 from tinygrad_tr.kernels.moments import lengthened, moments, total
 
 RNG = np.random.default_rng(0)
@@ -40,6 +43,95 @@ def test_what_is_lengthened_stands_for_the_same_numbers(shape):
     longer = lengthened(p, SHAPE)
     assert longer.shape[-3:] in (SHAPE[1:], (1, 1, 1))
     np.testing.assert_array_equal(np.broadcast_to(longer, SHAPE), np.broadcast_to(p, SHAPE))
+
+
+# What is normalised, over which axes, with a weight and a bias of which shapes.
+ROWS = [
+    ((6, 5), (1,), (5,), (5,)),
+    ((2, 3, 4, 5), (2, 3), (4, 5), (4, 5)),
+    ((4, 3, 2, 5), (2, 3), (3, 2, 1), (3, 2, 1)),
+    ((4, 3, 5), (2,), (3, 1), (3, 1)),
+    ((4, 3, 5), (2,), (5,), (3, 1)),
+    ((6, 5), (1,), None, (5,)),
+    ((6, 5), (1,), (5,), None),
+    ((6, 5), (1,), None, None),
+    ((5,), (0,), (5,), (5,)),
+    ((6, 1), (1,), (1,), (1,)),
+]
+
+
+@pytest.mark.parametrize(("shape", "axes", "weight", "bias"), ROWS)
+@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_loop_over_rows_is_the_norm_of_numpy(shape, axes, weight, bias, centred, dtype):
+    pytest.importorskip("numba")
+    rng = np.random.default_rng(0)
+
+    def numbers(shape):
+        return None if shape is None else rng.standard_normal(shape).astype(dtype)
+
+    x, w, b = numbers(shape), numbers(weight), numbers(bias)
+    g = numbers(shape[::-1]).T  # not in one piece
+    lead = norms.leading(shape, axes, w, b)
+    assert lead is not None
+    out, back = norms.row_by_row(x, w, b, lead, axes, 1e-5, centred)
+    expected, back_by_axes = norms.axis_by_axis(x, w, b, axes, 1e-5, centred)
+    close = {"rtol": 1e-10, "atol": 1e-12} if dtype is np.float64 else {"rtol": 1e-4, "atol": 1e-4}
+    np.testing.assert_allclose(out, expected, **close)
+    needs = (True, w is not None, b is not None)
+    for found, wanted in zip(back(g, needs), back_by_axes(g, needs), strict=True):
+        assert (found is None) == (wanted is None)
+        if found is not None:
+            assert found.dtype == dtype
+            np.testing.assert_allclose(found, wanted, **close)
+    assert back(g, (False, False, False)) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "weight"),
+    [((6, 5), (0,), (5,)), ((4, 3, 5), (0, 2), (3, 1)), ((4, 3, 5), (2,), (4, 1, 1)),
+     ((2, 3, 4, 5), (3,), (2, 1, 1, 5)), ((0, 5), (1,), (5,))],
+)  # fmt: skip
+def test_what_no_loop_fits_is_left_to_numpy(shape, axes, weight):
+    assert norms.leading(shape, axes, np.ones(weight)) is None
+
+
+def test_many_numbers_go_through_the_loop_and_far_from_zero_it_is_exact():
+    pytest.importorskip("numba")
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal((64, 300)) + 1e4).astype(np.float32)
+    assert compiled.worthwhile(x)
+    exact = x.astype(np.float64)
+    exact = (exact - exact.mean(axis=1, keepdims=True)) / exact.std(axis=1, keepdims=True)
+    out = tt.nn.functional.layer_norm(tt.Tensor(x), 300, eps=1e-12).numpy()
+    np.testing.assert_allclose(out, exact, atol=1e-5)
+
+
+def test_rows_with_bad_numbers_stay_alone_in_a_loop():
+    pytest.importorskip("numba")
+    x = np.ones((64, 300), np.float32) * np.arange(300, dtype=np.float32)
+    x[3, 5], x[7, 2] = np.nan, np.inf
+    assert compiled.worthwhile(x)
+    with np.errstate(invalid="ignore"):
+        out = tt.nn.functional.layer_norm(tt.Tensor(x), 300).numpy()
+    assert np.isnan(out[[3, 7]]).all()
+    assert np.isfinite(np.delete(out, [3, 7], axis=0)).all()
+
+
+def test_without_a_compiler_numpy_does_it(monkeypatch):
+    monkeypatch.setattr(compiled, "available", lambda: False)
+    x = tt.randn(64, 300, requires_grad=True)
+    tt.nn.functional.layer_norm(x, 300).sum().backward()
+    assert x.grad is not None
+
+
+@pytest.mark.parametrize(
+    "x",
+    [np.zeros((4, 5), np.float32), np.zeros((300, 64), np.float16), np.zeros((64, 300)).T],
+    ids=["few", "half", "strided"],
+)
+def test_what_a_loop_would_not_speed_up_or_not_take_is_left_to_numpy(x):
+    assert not compiled.worthwhile(x)
 
 
 STEPS = """

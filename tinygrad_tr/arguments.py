@@ -28,7 +28,7 @@ def within(
     real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     if not (real and math.isfinite(value) and low <= value <= high):
         limits = [f"≥ {low:g}"] * (low > -math.inf) + [f"≤ {high:g}"] * (high < math.inf)
-        raise unfit(operation, name, value, " and ".join(["a finite number", *limits]))
+        raise unfit(operation, name, value, f"a finite number {' and '.join(limits)}".rstrip())
     return float(value)
 
 
