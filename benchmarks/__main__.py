@@ -139,7 +139,8 @@ def page(about: dict[str, Any], tables: Sequence[Any]) -> str:
 # Benchmarks
 
 Written by `python -m benchmarks --write docs/benchmarks.md`: {facts["processor"]}, \
-{facts["cores"]} cores, {facts["threads"]} threads, {facts["system"]}, Python {facts["python"]}; \
+{facts["cores"]} cores, {facts["threads"]} threads, {facts["system"]}, Python {facts["python"]}, \
+numba {facts["numba"]}; \
 {", ".join(f"{peer} {version}" for peer, version in versions.items())}.
 
 Every peer runs the same workload from the same numbers; before it is timed, the losses and

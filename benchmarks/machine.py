@@ -6,6 +6,8 @@ import os
 import platform
 import sys
 import time
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -78,4 +80,5 @@ def facts() -> dict[str, str | int]:
         "threads": threads(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
+        "numba": version("numba") if find_spec("numba") else "not installed",
     }
