@@ -62,7 +62,7 @@ def print_arrows(X: Array, Y: Array, parameters: by_hand.Pairs) -> float:
         f"backward  dA{len(caches)} = −Y/A{len(caches)} + (1 − Y)/(1 − A{len(caches)}) {dA.shape}"
     )
     found = []
-    for l in range(len(caches), 0, -1):  # noqa: E741
+    for l in range(len(caches), 0, -1):  # noqa: E741  as above
         dA, dW, db = by_hand.layer_backward(dA, caches[l - 1])
         found.append((dW, db))
         ignored = "   (nobody needs it)" if l == 1 else ""

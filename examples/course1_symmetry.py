@@ -10,6 +10,7 @@ Small random numbers break the tie. Large ones break it too, but stand on the fl
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def main(folder: Path = FOLDER, steps: int = 1000) -> Outcome:
         accuracies[name] = float(np.mean(classify(model, X) == y))
         print(f"{name:14}{slopes[name]:15.4f}{spreads[name]:15.4g}{accuracies[name]:11.1%}")
         title = f"{name}: {accuracies[name]:.1%}"
-        regions(place, lambda p, model=model: classify(model, p), X, y, title)  # type: ignore[misc]
+        regions(place, partial(classify, model), X, y, title)
     return Outcome(
         [
             Goal("spread of W1 from zeros", spreads["zeros"], 0, 0),

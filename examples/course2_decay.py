@@ -76,7 +76,7 @@ def distances(make: Make, epochs: int = EPOCHS, seed: int = 0) -> Array:
     for _ in range(epochs):
         for _ in range(BATCHES):
             x = best + rng.standard_normal((RUNS, N))
-            descent.minimize(lambda: ((w - x) ** 2).sum() / 2)  # noqa: B023
+            descent.minimize(lambda: ((w - x) ** 2).sum() / 2)  # noqa: B023  called at once
         found.append(np.square(w.numpy() - best).sum(axis=1).mean())
         schedule.step()
     return np.array(found)

@@ -12,6 +12,7 @@ down, since the Bayes error is close and the tactics that need people are at an 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +195,7 @@ def plot_recipe(known: Set, found: dict[str, tuple[nn.Module, Diagnosis]], file:
     figure, axes = canvas(columns=len(found), size=(4.4, 4))
     for panel, (name, (model, diagnosis)) in zip(axes, found.items(), strict=True):
         title = f"{name}\ntrain {diagnosis.train:.1%}, dev {diagnosis.dev:.1%}: {diagnosis.focus}"
-        regions(panel, lambda X, model=model: classes(model, X), *known, title)  # type: ignore[misc]
+        regions(panel, partial(classes, model), *known, title)
     return saved(figure, file)
 
 

@@ -275,7 +275,7 @@ def test_a_thousand_times_the_loss_is_the_same_path_for_adam():
         adam = optim.Adam([w], lr=0.1)
         path = []
         for _ in range(200):
-            adam.minimize(lambda: scale * (w**2 - 10 * w + 25))  # noqa: B023
+            adam.minimize(lambda: scale * (w**2 - 10 * w + 25))  # noqa: B023  called at once
             path.append(w.item())
         paths.append(path)
     np.testing.assert_allclose(paths[1], paths[0], rtol=0, atol=1e-6)

@@ -110,7 +110,7 @@ def train(model, steps, average=None, seed=1):
     optimizer = SGD(model.named_parameters(), lr=0.1)
     for _ in range(steps):
         x, y = rng.standard_normal((8, 3)), rng.standard_normal((8, 1))
-        optimizer.minimize(lambda: ((model(x) - y) ** 2).mean())  # noqa: B023
+        optimizer.minimize(lambda: ((model(x) - y) ** 2).mean())  # noqa: B023  called at once
         model.running.assign(rng.standard_normal(4))
         model.count.assign(model.count.numpy() + 1)
         if average is not None:
@@ -155,7 +155,7 @@ def test_training_is_the_same_with_and_without_tests_of_the_average():
     optimizer = SGD(watched.named_parameters(), lr=0.1)
     for _ in range(6):
         x, y = rng.standard_normal((8, 3)), rng.standard_normal((8, 1))
-        optimizer.minimize(lambda: ((watched(x) - y) ** 2).mean())  # noqa: B023
+        optimizer.minimize(lambda: ((watched(x) - y) ** 2).mean())  # noqa: B023  called at once
         watched.running.assign(rng.standard_normal(4))
         average.update()
         with average.average_parameters(), tt.no_grad():

@@ -146,7 +146,10 @@ def row_by_row(
 
 
 @compiled.loop
-def normalise_rows(x, weight, bias, eps, centred, out, mean, rest, scale, zero):  # type: ignore[no-untyped-def]
+def normalise_rows(
+    x: Array, weight: Array, bias: Array, eps: float, centred: bool,
+    out: Array, mean: Array, rest: Array, scale: Array, zero: Any,
+) -> None:  # fmt: skip
     rows, n = x.shape
     for i in range(rows):
         total = zero
@@ -170,7 +173,10 @@ def normalise_rows(x, weight, bias, eps, centred, out, mean, rest, scale, zero):
 
 
 @compiled.loop
-def rows_back(g, x, weight, mean, rest, scale, centred, to_x, to_weight, to_bias, means, zero):  # type: ignore[no-untyped-def]
+def rows_back(
+    g: Array, x: Array, weight: Array, mean: Array, rest: Array, scale: Array, centred: bool,
+    to_x: Array, to_weight: Array, to_bias: Array, means: Array, zero: Any,
+) -> None:  # fmt: skip
     rows, n = x.shape
     for i in range(rows):
         k = i % len(weight)
