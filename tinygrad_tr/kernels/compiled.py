@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 # Sums may run in another order; NaN and infinity stay what they are.
@@ -21,8 +20,12 @@ SMALLEST = 1 << 14
 
 @functools.cache
 def available() -> bool:
-    """Whether there is a compiler."""
-    return find_spec("numba") is not None
+    """Whether there is a compiler, one that takes this NumPy."""
+    try:
+        import numba  # noqa: F401  it refuses a NumPy that is too new for it
+    except ImportError:
+        return False
+    return True
 
 
 def worthwhile(*arrays: Any) -> bool:
