@@ -192,11 +192,11 @@ def test_dA_is_m_times_autograds_and_dW_and_db_are_equal(boxes):
     A, caches = by_hand.model_forward(X, parameters)
     dA = by_hand.cost_backward(A, Y)
     for cache, (W, b), out in zip(reversed(caches), leaves[::-1], outputs[::-1], strict=False):
-        np.testing.assert_allclose(dA, M * out.grad.numpy(), rtol=0, atol=1e-12)
+        np.testing.assert_allclose(dA, M * out.grad.numpy(), rtol=1e-12, atol=1e-12)
         dA, dW, db = by_hand.layer_backward(dA, cache)
-        np.testing.assert_allclose(dW, W.grad.numpy(), rtol=0, atol=1e-12)
-        np.testing.assert_allclose(db, b.grad.numpy(), rtol=0, atol=1e-12)
-    np.testing.assert_allclose(dA, M * outputs[0].grad.numpy(), rtol=0, atol=1e-12)
+        np.testing.assert_allclose(dW, W.grad.numpy(), rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(db, b.grad.numpy(), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(dA, M * outputs[0].grad.numpy(), rtol=1e-12, atol=1e-12)
 
 
 # ------------------------------------------------------------------ 1.28: the three-layer example
