@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+from tinygrad_tr.tables import aligned
+
 
 @dataclass(frozen=True)
 class Table:
@@ -21,9 +23,8 @@ class Table:
     def __str__(self) -> str:
         """Plain text, columns aligned."""
         lines = [self.columns, *self.rows]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
-        ruled = [lines[0], ["─" * width for width in widths], *lines[1:]]
-        body = ["  ".join(self.aligned(line, widths)).rstrip() for line in ruled]
+        rule = ["─" * max(map(len, column)) for column in zip(*lines, strict=True)]
+        body = aligned([self.columns, rule, *self.rows], left=range(self.words))
         return "\n".join([self.title, *body, *([self.note] if self.note else [])])
 
     def markdown(self) -> str:
@@ -47,10 +48,3 @@ class Table:
         for row in self.rows:
             drawn.add_row(*row)
         Console().print(drawn)
-
-    def aligned(self, line: Sequence[str], widths: Sequence[int]) -> list[str]:
-        """Words to the left, numbers to the right."""
-        return [
-            cell.ljust(width) if i < self.words else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ]

@@ -22,7 +22,7 @@ import tinygrad_tr as tt
 from tinygrad_tr import data, nn, optim, project
 from tinygrad_tr.examples.datasets import flower
 from tinygrad_tr.examples.outcome import FOLDER, Goal, Outcome
-from tinygrad_tr.examples.plots import canvas, saved
+from tinygrad_tr.examples.plots import canvas, counts, saved
 from tinygrad_tr.nn import functional as F
 
 Array = np.ndarray[Any, Any]
@@ -96,10 +96,9 @@ def plot(found: dict[int, project.LearningCurve], file: Path) -> Path:
         axes.plot(curve.sizes, curve.train, "o--", color=color, label=f"{width} units, train",
                   alpha=0.6)  # fmt: skip
         axes.fill_between(curve.sizes, curve.train, curve.dev, color=color, alpha=0.1)
-    axes.set(title="The flower: learning curves of two networks", xscale="log", ylim=(0, None),
+    axes.set(title="The flower: learning curves of two networks", ylim=(0, None),
              xlabel="examples to train on", ylabel="error")  # fmt: skip
-    axes.set_xticks(SIZES, [f"{m:,}" for m in SIZES])
-    axes.minorticks_off()
+    counts(axes, SIZES)
     axes.legend()
     return saved(figure, file)
 

@@ -20,7 +20,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 import tinygrad_tr as tt
 from tinygrad_tr import metrics, nn, optim, project
 from tinygrad_tr.examples.outcome import FOLDER, Goal, Outcome
-from tinygrad_tr.examples.plots import canvas, saved
+from tinygrad_tr.examples.plots import canvas, counts, saved
 from tinygrad_tr.nn import functional as F
 
 Array = np.ndarray[Any, Any]
@@ -163,10 +163,9 @@ def plot_accuracy(right: dict[str, list[float]], file: Path) -> Path:
     for name, values in right.items():
         axes.plot(SIZES, values, "o-", label=name)
     axes.axhline(0.5, color="grey", linestyle=":", label="guessing")
-    axes.set(title="Find the square, then classify it, or both at once", xscale="log",
+    axes.set(title="Find the square, then classify it, or both at once",
              xlabel="pictures to train on", ylabel="accuracy on new pictures")  # fmt: skip
-    axes.set_xticks(SIZES, [f"{m:,}" for m in SIZES])
-    axes.minorticks_off()
+    counts(axes, SIZES)
     axes.legend()
     return saved(figure, file)
 

@@ -37,6 +37,13 @@ def curves(axes: Any, lines: Mapping[str, Sequence[float]], **settings: Any) -> 
     axes.legend()
 
 
+def counts(axes: Any, sizes: Sequence[int]) -> None:
+    """An axis of how many examples there were, on a logarithmic scale, with these numbers."""
+    axes.set_xscale("log")
+    axes.set_xticks(sizes, [f"{m:,}" for m in sizes])
+    axes.minorticks_off()
+
+
 def regions(axes: Any, classify: Callable[[Array], Array], X: Array, y: Array, title: str) -> None:
     """The plane coloured by class, and the examples on it: X (m, 2), y (m,).
 

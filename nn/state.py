@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_tr.errors import StateError
+from tinygrad_tr.tables import aligned
 from tinygrad_tr.tensor import Tensor
 
 
@@ -43,9 +44,7 @@ class LoadError(StateError):
 
 def table(rows: list[tuple[str, str, str, str]]) -> str:
     """The rows as aligned lines."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    return "\n".join("    " + line for line in lines)
+    return "\n".join("    " + line for line in aligned(rows, left=range(4)))
 
 
 def as_numpy(value: Any) -> Any:

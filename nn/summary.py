@@ -10,9 +10,11 @@ from typing import Any
 
 from tinygrad_tr.graph import Node, Output, ancestors, end_of, next_stamp
 from tinygrad_tr.modes import enable_grad
+from tinygrad_tr.tables import aligned
 from tinygrad_tr.tensor import Tensor
 
 from .calls import watch_calls
+from .modes import evaluating
 from .module import Module, Parameter
 
 
@@ -48,12 +50,7 @@ class Summary:
         for row in self.rows:
             numbers = f"{row.parameters:,}", f"{row.multiply_adds:,}", size(row.activation_bytes)
             lines.append(("  " * row.depth + row.path, row.kind, row.output, *numbers))
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        align = [str.ljust] * 3 + [str.rjust] * 3
-        head, *body = (
-            "  ".join(f(cell, width) for f, cell, width in zip(align, line, widths, strict=True))
-            for line in lines
-        )
+        head, *body = aligned(lines, left=range(3))
         frozen = self.total_params - self.trainable_params
         foot = [
             f"{self.total_params:,} parameters, {frozen:,} of them frozen",
@@ -178,18 +175,6 @@ def as_leaf(x: Any) -> Any:
     if not hasattr(x, "dtype"):
         return x
     return Tensor(x, requires_grad=x.dtype.kind == "f")
-
-
-@contextmanager
-def evaluating(model: Module) -> Iterator[None]:
-    """Inside, every module is in evaluation mode; afterwards each as it was."""
-    before = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in before:
-            module.training = training
 
 
 @contextmanager

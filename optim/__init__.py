@@ -13,27 +13,7 @@ from tinygrad_tr.optim import lr_scheduler
 from tinygrad_tr.optim.adam import Adam
 from tinygrad_tr.optim.adamw import AdamW
 from tinygrad_tr.optim.averages import EMA, EWA
-from tinygrad_tr.optim.lr_scheduler import (
-    ChainedScheduler,
-    ConstantLR,
-    CosineAnnealingLR,
-    CosineAnnealingWarmRestarts,
-    CyclicLR,
-    ExponentialLR,
-    InverseSqrtLR,
-    InverseTimeLR,
-    LambdaLR,
-    LinearLR,
-    LRScheduler,
-    ManualLR,
-    MultiStepLR,
-    OneCycleLR,
-    PolynomialLR,
-    ReduceLROnPlateau,
-    Schedule,
-    SequentialLR,
-    StepLR,
-)
+from tinygrad_tr.optim.lr_scheduler import *
 from tinygrad_tr.optim.minimizing import minimize
 from tinygrad_tr.optim.momentum import Momentum
 from tinygrad_tr.optim.optimizer import Optimizer
@@ -46,30 +26,12 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
-    "ChainedScheduler",
-    "ConstantLR",
-    "CosineAnnealingLR",
-    "CosineAnnealingWarmRestarts",
-    "CyclicLR",
-    "ExponentialLR",
-    "InverseSqrtLR",
-    "InverseTimeLR",
-    "LRScheduler",
-    "LambdaLR",
-    "LinearLR",
-    "ManualLR",
     "Momentum",
-    "MultiStepLR",
-    "OneCycleLR",
     "Optimizer",
-    "PolynomialLR",
     "RMSprop",
-    "ReduceLROnPlateau",
-    "Schedule",
-    "SequentialLR",
-    "StepLR",
     "clip_grad_norm_",
     "clip_grad_value_",
     "lr_scheduler",
     "minimize",
 ]
+__all__ += lr_scheduler.__all__

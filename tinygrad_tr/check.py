@@ -11,6 +11,7 @@ import numpy as np
 from tinygrad_tr.errors import ArgumentError, DtypeError, GradientCheckError, GraphError, describe
 from tinygrad_tr.graph import Output, ancestors, end_of
 from tinygrad_tr.modes import enable_grad
+from tinygrad_tr.tables import aligned
 from tinygrad_tr.tensor import Tensor
 from tinygrad_tr.transforms import as_list, check_output, grad, gradients_or_zeros
 
@@ -220,8 +221,7 @@ class GradientDifference(NamedTuple):
 
     def __str__(self) -> str:
         rows = {**self.each, "together": self.total}
-        width = max(map(len, rows))
-        return "\n".join(f"{name:<{width}}  {number:.1e}" for name, number in rows.items())
+        return "\n".join(aligned([[name, f"{x:.1e}"] for name, x in rows.items()], left=(0,)))
 
 
 def gradient_difference(

@@ -27,9 +27,10 @@ def normalised(
 ) -> Normalised:
     """The faster of the two ways that can take these arrays."""
     given = [p for p in (weight, bias) if p is not None]
-    lead = leading(x.shape, axes, weight, bias)
-    if lead is not None and compiled.worthwhile(x, *given):
-        return row_by_row(x, weight, bias, lead, axes, eps, centred)
+    if compiled.worthwhile(x, *given):
+        lead = leading(x.shape, axes, weight, bias)
+        if lead is not None:
+            return row_by_row(x, weight, bias, lead, axes, eps, centred)
     return axis_by_axis(x, weight, bias, axes, eps, centred)
 
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from tinygrad_tr.arguments import whole, within
 from tinygrad_tr.errors import ArgumentError
-
-from .tables import table
+from tinygrad_tr.tables import aligned
 
 
 def ceiling(error: float, count: int, of: int) -> float:
@@ -111,4 +110,5 @@ class ErrorTable:
     def __str__(self) -> str:
         shares = [f"{share:.0%}" for share in self.totals().values()] if self.rows else []
         last = [["share", *shares, ""]] if shares else []
-        return table([*self.cells("✓"), *last], comment=True)
+        rows = [*self.cells("✓"), *last]
+        return "\n".join(aligned(rows, left=(0, len(rows[0]) - 1)))

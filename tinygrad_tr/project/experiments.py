@@ -12,10 +12,10 @@ from pathlib import Path
 
 from tinygrad_tr.arguments import whole
 from tinygrad_tr.errors import ArgumentError, FileError
+from tinygrad_tr.tables import aligned
 
 from .checks import one_of
 from .hparams import HParams
-from .tables import table as text_table
 
 START = '{"hparams": '  # how every line begins
 
@@ -112,7 +112,7 @@ class Experiments:
             ]
             for entry in entries
         ]
-        return text_table([[*chosen, "seed", *measured], *rows])
+        return "\n".join(aligned([[*chosen, "seed", *measured], *rows], left=(0,)))
 
     def __str__(self) -> str:
         return self.table()

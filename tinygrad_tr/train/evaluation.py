@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from tinygrad_tr.arguments import whole
 from tinygrad_tr.errors import ArgumentError
 from tinygrad_tr.modes import no_grad
 from tinygrad_tr.nn import Module
+from tinygrad_tr.nn.modes import evaluating
 from tinygrad_tr.tensor import Tensor
 
 from .checks import as_tensor, examples_of, require_model
@@ -19,25 +19,6 @@ from .checks import as_tensor, examples_of, require_model
 Array = np.ndarray[Any, Any]
 Loss = Callable[[Any, Tensor], Tensor]
 Metric = Callable[[Array, Array], Any]
-
-
-@contextmanager
-def same_modes(model: Module) -> Iterator[None]:
-    """Afterwards each module is in training or evaluation as it was before."""
-    modes = [(module, module.training) for module in model.modules()]
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-@contextmanager
-def evaluating(model: Module) -> Iterator[None]:
-    """Inside, the model is in evaluation and nothing is recorded."""
-    with same_modes(model), no_grad():
-        model.eval()
-        yield
 
 
 def evaluate(
@@ -55,7 +36,7 @@ def evaluate(
     require_model("evaluate", model)
     total, count = 0.0, 0
     seen: list[tuple[Any, Any]] = []
-    with evaluating(model):
+    with evaluating(model), no_grad():
         for batch in as_batches(batches):
             inputs, targets, examples = examples_of("evaluate", batch)
             predictions = model(*inputs)
@@ -81,7 +62,7 @@ def predict(model: Module, x: Any, *others: Any, batch_size: int = 1024) -> Arra
     whole("predict", "batch_size", batch_size)
     inputs = list(map(as_tensor, (x, *others)))
     starts = range(0, max(len(x), 1), batch_size)
-    with evaluating(model):
+    with evaluating(model), no_grad():
         parts = [model(*(t[i : i + batch_size] for t in inputs)).numpy() for i in starts]
     return np.concatenate(parts)
 

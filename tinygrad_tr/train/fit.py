@@ -9,11 +9,12 @@ from typing import Any
 from tinygrad_tr.arguments import whole
 from tinygrad_tr.errors import ArgumentError
 from tinygrad_tr.nn import Module
+from tinygrad_tr.nn.modes import same_modes
 from tinygrad_tr.optim import Optimizer
 
 from .checkpoint import Checkpoint
 from .checks import require_batches, require_model, require_optimizer_of
-from .evaluation import Loss, Metric, as_batches, same_modes
+from .evaluation import Loss, Metric, as_batches
 from .history import History
 from .interrupt import Interrupt
 from .loop import Batches, Loop

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_tr.errors import ArgumentError, StateError, describe
+from tinygrad_tr.tables import aligned
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -129,8 +130,7 @@ class History(dict[str, list[float]]):
                 numbers = [f"{values[epoch - 1]:.4g}" for values in self.values()]
                 table.append([str(epoch), *numbers, "best" if epoch == best else ""])
                 before = epoch
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        return "\n".join("  ".join(map(str.rjust, row, widths)).rstrip() for row in table)
+        return "\n".join(aligned(table))
 
 
 LOSSES = ("train loss", "dev loss")
