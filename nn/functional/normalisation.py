@@ -23,7 +23,7 @@ from tinygrad_tr.rules.normalisation import normalize
 from tinygrad_tr.rules.shape import reshape
 from tinygrad_tr.tensor import Tensor
 
-from .checks import require_float_array, require_positive, require_probability
+from ..checks import require_float_array, require_positive, require_probability
 
 Axes = tuple[int, ...]
 

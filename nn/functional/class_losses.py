@@ -16,7 +16,7 @@ from tinygrad_tr.rules.indexing import take_along_axis
 from tinygrad_tr.rules.shape import moveaxis, reshape
 from tinygrad_tr.tensor import Tensor
 
-from .checks import require_float_array, require_probability, require_reduction, value_of
+from ..checks import require_float_array, require_probability, require_reduction, value_of
 
 Operand = Any  # a Tensor, or what NumPy makes an array of
 Array = Any
