@@ -33,6 +33,14 @@ from tinygrad_tr.rules.shape import flatten
 
 from .activations import glu, log_softmax, prelu, softmax, softmin, threshold
 from .class_losses import cross_entropy, nll_loss
+from .convolution import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from .layers import bilinear, dropout, linear, unflatten
 from .losses import (
     binary_cross_entropy,
@@ -51,6 +59,12 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cross_entropy",
     "dropout",
     "elu",

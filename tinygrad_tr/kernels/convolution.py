@@ -1,0 +1,141 @@
+"""Convolution over any number of axes: one trilinear form, and its three contractions.
+
+    T(x, w, y) = Σ x[n, c, s·j + d·t − p] · w[o, c, t] · y[n, o, j]     over n, o, c, j and t
+
+with stride s, dilation d and padding p of each axis; positions outside x count as zeros. Leaving
+out one of the three gives the array of its shape that is the gradient of T to it:
+
+    conv            from x and w: the convolution (the filter is not flipped)
+    conv_transpose  from y and w: every y[j] writes the filter around s·j, overlaps are added
+    conv_filter     from x and y: what every tap of the filter saw
+
+So each one's pullbacks are the other two. x is (N, C, *), y (N, O, *) and w (O, C/G, *); with
+G groups the sums run inside each group of channels. `size` is the size of the result's last axes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+Array = Any
+Sizes = tuple[int, ...]
+
+# Windows are laid out side by side for the matrix product, this many numbers at a time.
+WINDOWS = 1 << 19
+
+
+def conv(
+    x: Array, weight: Array, bias: Array | None = None,
+    *, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int,
+) -> Array:  # fmt: skip
+    """Σ x[n, c, s·j + d·t − p] w[o, c, t] + b[o]: (N, C, *), (O, C/G, *), (O,) -> (N, O, *)."""
+    kernel = weight.shape[2:]
+    w = weight.reshape(groups, len(weight) // groups, -1)
+    out = np.empty((len(x), len(weight), *size), np.result_type(x, weight))
+    windows = windows_of(x, size, kernel, stride, padding, dilation)
+    for part in parts(out.shape, x.shape[1] * math.prod(kernel)):
+        tile = out[part[0], :, part[1]]
+        tile[...] = np.matmul(w, columns(windows, part, groups)).reshape(tile.shape)
+    if bias is not None:
+        out += bias.reshape(-1, *(1,) * len(size))
+    return out
+
+
+def conv_transpose(
+    y: Array, weight: Array, bias: Array | None = None,
+    *, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int,
+) -> Array:  # fmt: skip
+    """Σ y[n, o, j] w[o, c, t] at s·j + d·t − p, + b: (N, O, *), (O, C/G, *), (C,) -> (N, C, *)."""
+    kernel = weight.shape[2:]
+    channels = weight.shape[1] * groups
+    w = np.swapaxes(weight.reshape(groups, len(weight) // groups, -1), 1, 2)
+    spans = spans_of(y.shape[2:], kernel, stride, dilation)
+    whole = tuple(map(max, spans, (n + p for n, p in zip(size, padding, strict=True))))
+    framed = np.zeros((len(y), channels, *whole), np.result_type(y, weight))
+    written = windows_of(framed, y.shape[2:], kernel, stride, (0,) * len(size), dilation)
+    for part in parts(y.shape, channels * math.prod(kernel)):
+        tile = y[part[0], :, part[1]]
+        products = np.matmul(w, tile.reshape(len(tile), groups, len(weight) // groups, -1))
+        products = products.reshape(len(tile), channels, *kernel, *tile.shape[2:])
+        for tap in np.ndindex(kernel):
+            # In one tap no two positions write to one place.
+            written[(part[0], slice(None), part[1], ..., *tap)] += products[:, :, *tap]
+    inner = tuple(slice(p, p + n) for n, p in zip(size, padding, strict=True))
+    out = np.ascontiguousarray(framed[:, :, *inner])
+    if bias is not None:
+        out += bias.reshape(-1, *(1,) * len(size))
+    return out
+
+
+def conv_filter(
+    x: Array, y: Array,
+    *, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int,
+) -> Array:  # fmt: skip
+    """Σ x[n, c, s·j + d·t − p] y[n, o, j] over n and j: (N, C, *), (N, O, *) -> (O, C/G, *)."""
+    members = y.shape[1] // groups
+    taps = x.shape[1] // groups * math.prod(size)
+    out = np.zeros((groups, members, taps), np.result_type(x, y))
+    windows = windows_of(x, y.shape[2:], size, stride, padding, dilation)
+    for part in parts(y.shape, taps * groups):
+        tile = y[part[0], :, part[1]]
+        tile = tile.reshape(len(tile), groups, members, -1)
+        out += np.matmul(tile, columns(windows, part, groups).swapaxes(2, 3)).sum(axis=0)
+    return out.reshape(y.shape[1], x.shape[1] // groups, *size)
+
+
+# ------------------------------------------------------------------ windows
+
+
+def spans_of(
+    positions: Sequence[int], kernel: Sequence[int], stride: Sizes, dilation: Sizes
+) -> Sizes:
+    """How far the windows reach along each axis."""
+    return tuple(
+        (m - 1) * s + (k - 1) * d + 1 if m else 0
+        for m, k, s, d in zip(positions, kernel, stride, dilation, strict=True)
+    )
+
+
+def windows_of(
+    x: Array, positions: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes
+) -> Array:
+    """A view (N, C, *positions, *kernel) of x, or of x with zeros around it if there are any."""
+    spans = spans_of(positions, kernel, stride, dilation)
+    after = [max(0, span - p - n) for span, p, n in zip(spans, padding, x.shape[2:], strict=True)]
+    if any(padding) or any(after):
+        x = np.pad(x, ((0, 0), (0, 0), *zip(padding, after, strict=True)))
+    steps = x.strides[2:]
+    return np.lib.stride_tricks.as_strided(
+        x,
+        (*x.shape[:2], *positions, *kernel),
+        (
+            *x.strides[:2],
+            *(step * s for step, s in zip(steps, stride, strict=True)),
+            *(step * d for step, d in zip(steps, dilation, strict=True)),
+        ),
+    )
+
+
+def parts(shape: Sizes, taps: int) -> Iterator[tuple[slice, slice]]:
+    """Which examples, and which rows of them, to take at once; shape is (N, ·, rows, *)."""
+    examples, rows = shape[0], shape[2]
+    row = max(1, taps * math.prod(shape[3:]))
+    at_once = max(1, min(rows, WINDOWS // row))
+    together = max(1, WINDOWS // (row * rows)) if at_once == rows else 1
+    for first in range(0, examples, together):
+        for top in range(0, rows, at_once):
+            yield slice(first, first + together), slice(top, top + at_once)
+
+
+def columns(windows: Array, part: tuple[slice, slice], groups: int) -> Array:
+    """The windows of a part as columns: (n, G, taps of a group, positions)."""
+    tile = windows[part[0], :, part[1]]
+    axes = (tile.ndim - 2) // 2
+    kernel_first = (0, 1, *range(2 + axes, 2 + 2 * axes), *range(2, 2 + axes))
+    positions = math.prod(tile.shape[2 : 2 + axes])
+    taps = tile.shape[1] // groups * math.prod(tile.shape[2 + axes :])
+    return tile.transpose(kernel_first).reshape(len(tile), groups, taps, positions)
