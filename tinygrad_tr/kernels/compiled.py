@@ -8,6 +8,7 @@ numba's own would fight with those of the matrix products.
 from __future__ import annotations
 
 import functools
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -28,32 +29,43 @@ def available() -> bool:
     return True
 
 
+def possible(*arrays: Any) -> bool:
+    """Whether a loop could take these: all float32 or all float64; None is not there."""
+    dtype = arrays[0].dtype
+    same = all(x is None or x.dtype == dtype for x in arrays)
+    return dtype.char in "fd" and same and available()
+
+
 def worthwhile(*arrays: Any) -> bool:
-    """Whether a loop could and should take these: floats of one kind, in one piece, and many."""
+    """Whether a loop could and should take these: the first is in one piece, and large."""
     first = arrays[0]
-    return (
-        first.size >= SMALLEST
-        and first.dtype.char in "fd"
-        and all(x.dtype == first.dtype for x in arrays)
-        and first.flags.c_contiguous
-        and available()
-    )
+    return first.size >= SMALLEST and first.flags.c_contiguous and possible(*arrays)
 
 
 def loop(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, compiled when it is first called."""
+    """The function, compiled when it is first called; it may call other loops."""
 
     @functools.cache
     def machine_code() -> Callable[..., Any]:
         import numba
 
+        # The compiler must find the other loops compiled, not as what `loop` returns.
+        known = function.__globals__
+        others = {
+            name: known[name].machine_code()
+            for name in function.__code__.co_names
+            if hasattr(known.get(name), "machine_code")
+        }
+        own = types.FunctionType(function.__code__, {**known, **others}, function.__name__)
+        own.__qualname__ = function.__qualname__
         try:
-            return numba.njit(function, nogil=True, fastmath=FAST, cache=True)
+            return numba.njit(own, nogil=True, fastmath=FAST, cache=True)
         except RuntimeError:  # no folder to keep it in
-            return numba.njit(function, nogil=True, fastmath=FAST)
+            return numba.njit(own, nogil=True, fastmath=FAST)
 
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:
         return machine_code()(*arguments)
 
+    call.machine_code = machine_code  # type: ignore[attr-defined]  # for the loops that call it
     return call

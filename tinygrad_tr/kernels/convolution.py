@@ -11,6 +11,9 @@ out one of the three gives the array of its shape that is the gradient of T to i
 
 So each one's pullbacks are the other two. x is (N, C, *), y (N, O, *) and w (O, C/G, *); with
 G groups the sums run inside each group of channels. `size` is the size of the result's last axes.
+
+Here all are products of matrices, with the windows of x as columns; from some thousand products
+on, kernels/shifted_rows.py does the same in compiled loops, where there is a compiler.
 """
 
 from __future__ import annotations
@@ -21,11 +24,17 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_tr.kernels import shifted_rows
+from tinygrad_tr.kernels.compiled import possible
+
 Array = Any
 Sizes = tuple[int, ...]
 
 # Windows are laid out side by side for the matrix product, this many numbers at a time.
 WINDOWS = 1 << 19
+
+# With fewer products, NumPy takes less time than it would take to load the compiler.
+FEW = 1 << 18
 
 
 def conv(
@@ -33,16 +42,16 @@ def conv(
     *, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int,
 ) -> Array:  # fmt: skip
     """Σ x[n, c, s·j + d·t − p] w[o, c, t] + b[o]: (N, C, *), (O, C/G, *), (O,) -> (N, O, *)."""
-    kernel = weight.shape[2:]
+    facts = {"stride": stride, "padding": padding, "dilation": dilation}
+    if len(x) * math.prod(size) * weight.size >= FEW and possible(x, weight, bias):
+        return shifted_rows.conv(x, weight, bias, size=size, groups=groups, **facts)
     w = weight.reshape(groups, len(weight) // groups, -1)
     out = np.empty((len(x), len(weight), *size), np.result_type(x, weight))
-    windows = windows_of(x, size, kernel, stride, padding, dilation)
-    for part in parts(out.shape, x.shape[1] * math.prod(kernel)):
+    windows = windows_of(x, size, weight.shape[2:], **facts)
+    for part in parts(out.shape, windows.shape):
         tile = out[part[0], :, part[1]]
         tile[...] = np.matmul(w, columns(windows, part, groups)).reshape(tile.shape)
-    if bias is not None:
-        out += bias.reshape(-1, *(1,) * len(size))
-    return out
+    return out if bias is None else with_bias(out, bias)
 
 
 def conv_transpose(
@@ -51,24 +60,27 @@ def conv_transpose(
 ) -> Array:  # fmt: skip
     """Σ y[n, o, j] w[o, c, t] at s·j + d·t − p, + b: (N, O, *), (O, C/G, *), (C,) -> (N, C, *)."""
     kernel = weight.shape[2:]
-    channels = weight.shape[1] * groups
-    w = np.swapaxes(weight.reshape(groups, len(weight) // groups, -1), 1, 2)
+    members, channels = len(weight) // groups, weight.shape[1] * groups
+    if math.prod(y.shape) * math.prod(weight.shape[1:]) >= FEW and possible(y, weight, bias):
+        return shifted_rows.conv_transpose(
+            y, weight, bias, size=size, stride=stride, padding=padding, dilation=dilation,
+            groups=groups,
+        )  # fmt: skip
+    w = np.swapaxes(weight.reshape(groups, members, -1), 1, 2)
     spans = spans_of(y.shape[2:], kernel, stride, dilation)
-    whole = tuple(map(max, spans, (n + p for n, p in zip(size, padding, strict=True))))
+    whole = map(max, spans, (n + p for n, p in zip(size, padding, strict=True)))
     framed = np.zeros((len(y), channels, *whole), np.result_type(y, weight))
     written = windows_of(framed, y.shape[2:], kernel, stride, (0,) * len(size), dilation)
-    for part in parts(y.shape, channels * math.prod(kernel)):
+    for part in parts(y.shape, written.shape):
         tile = y[part[0], :, part[1]]
-        products = np.matmul(w, tile.reshape(len(tile), groups, len(weight) // groups, -1))
+        products = np.matmul(w, tile.reshape(len(tile), groups, members, -1))
         products = products.reshape(len(tile), channels, *kernel, *tile.shape[2:])
         for tap in np.ndindex(kernel):
             # In one tap no two positions write to one place.
             written[(part[0], slice(None), part[1], ..., *tap)] += products[:, :, *tap]
     inner = tuple(slice(p, p + n) for n, p in zip(size, padding, strict=True))
     out = np.ascontiguousarray(framed[:, :, *inner])
-    if bias is not None:
-        out += bias.reshape(-1, *(1,) * len(size))
-    return out
+    return out if bias is None else with_bias(out, bias)
 
 
 def conv_filter(
@@ -76,15 +88,24 @@ def conv_filter(
     *, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int,
 ) -> Array:  # fmt: skip
     """Σ x[n, c, s·j + d·t − p] y[n, o, j] over n and j: (N, C, *), (N, O, *) -> (O, C/G, *)."""
-    members = y.shape[1] // groups
-    taps = x.shape[1] // groups * math.prod(size)
+    facts = {"stride": stride, "padding": padding, "dilation": dilation}
+    members, channels = y.shape[1] // groups, x.shape[1] // groups
+    taps = channels * math.prod(size)
+    if y.size * taps >= FEW and possible(x, y):
+        return shifted_rows.conv_filter(x, y, size=size, groups=groups, **facts)
     out = np.zeros((groups, members, taps), np.result_type(x, y))
-    windows = windows_of(x, y.shape[2:], size, stride, padding, dilation)
-    for part in parts(y.shape, taps * groups):
+    windows = windows_of(x, y.shape[2:], size, **facts)
+    for part in parts(y.shape, windows.shape):
         tile = y[part[0], :, part[1]]
         tile = tile.reshape(len(tile), groups, members, -1)
         out += np.matmul(tile, columns(windows, part, groups).swapaxes(2, 3)).sum(axis=0)
-    return out.reshape(y.shape[1], x.shape[1] // groups, *size)
+    return out.reshape(y.shape[1], channels, *size)
+
+
+def with_bias(out: Array, bias: Array) -> Array:
+    """out + b, one number for each channel; in out's memory."""
+    out += bias.reshape(-1, *(1,) * (out.ndim - 2))
+    return out
 
 
 # ------------------------------------------------------------------ windows
@@ -120,12 +141,12 @@ def windows_of(
     )
 
 
-def parts(shape: Sizes, taps: int) -> Iterator[tuple[slice, slice]]:
-    """Which examples, and which rows of them, to take at once; shape is (N, ·, rows, *)."""
+def parts(shape: Sizes, windows: Sizes) -> Iterator[tuple[slice, slice]]:
+    """Which examples, and which rows of them, to take at once of an array (N, ·, rows, *)."""
     examples, rows = shape[0], shape[2]
-    row = max(1, taps * math.prod(shape[3:]))
-    at_once = max(1, min(rows, WINDOWS // row))
-    together = max(1, WINDOWS // (row * rows)) if at_once == rows else 1
+    row = math.prod(windows[1:]) // max(rows, 1)
+    at_once = max(1, min(rows, WINDOWS // max(row, 1)))
+    together = max(1, WINDOWS // max(row * rows, 1)) if at_once == rows else 1
     for first in range(0, examples, together):
         for top in range(0, rows, at_once):
             yield slice(first, first + together), slice(top, top + at_once)
