@@ -84,7 +84,7 @@ def plan(axes: Axes, channels: int, images: int) -> Plan:
 
     room = max(LONG // 4, min(LONG, MANY // (channels * len(phases))))
     positions = axes[0].positions
-    together = evenly(images, max(1, room // steps[0]), cores())
+    together = evenly(max(images, 1), max(1, room // steps[0]), cores())
     band = positions if together > 1 else evenly(positions, max(1, room // steps[1]))
     last = [together - 1, band - 1, axes[1].positions - 1, axes[2].positions - 1]
     long = sum(map(math.prod, zip(last, steps, strict=True))) + 1
@@ -121,8 +121,9 @@ def upwards(n: int, step: int) -> int:
 
 
 def evenly(n: int, most: int, multiple: int = 1) -> int:
-    """How many of n to take at a time, at most so many, in a multiple of parts."""
-    return -(-n // min(max(n, 1), upwards(-(-n // most), multiple)))
+    """How many of n to take at a time, at most so many, in a multiple of parts if n has as many."""
+    parts = min(n, upwards(-(-n // most), multiple))
+    return -(-n // max(parts, 1))
 
 
 def scratch(rows: int, length: int, dtype: Any) -> Array:

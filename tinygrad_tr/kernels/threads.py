@@ -24,7 +24,8 @@ def helpers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(cores() - 1, thread_name_prefix="tinygrad_tr")
 
 
-os.register_at_fork(after_in_child=helpers.cache_clear)  # a fork has none of the threads
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=helpers.cache_clear)  # a fork has none of the threads
 
 
 def in_parts(items: int, work: Callable[[int, int], Any]) -> list[Any]:
