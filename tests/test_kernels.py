@@ -96,6 +96,55 @@ def test_what_no_loop_fits_is_left_to_numpy(shape, axes, weight):
     assert norms.leading(shape, axes, np.ones(weight)) is None
 
 
+CHANNELS = [((4, 3, 5), True, True), ((2, 5, 3, 4), True, False), ((3, 2, 2, 1, 3), False, False)]
+
+
+@pytest.mark.parametrize(("shape", "weight", "bias"), CHANNELS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_loop_over_channels_is_the_norm_of_numpy(shape, weight, bias, dtype):
+    pytest.importorskip("numba")
+    rng = np.random.default_rng(0)
+    x, g = rng.standard_normal((2, *shape)).astype(dtype)
+    axes, each = (0, *range(2, len(shape))), (shape[1], *(1 for _ in shape[2:]))
+    w, b = (rng.standard_normal(each).astype(dtype) if p else None for p in (weight, bias))
+    assert norms.among_rows(shape, axes, w, b)
+    out, back = norms.channel_by_channel(x, w, b, 1e-5)
+    expected, back_by_axes = norms.axis_by_axis(x, w, b, axes, 1e-5, True)
+    close = {"rtol": 1e-10, "atol": 1e-12} if dtype is np.float64 else {"rtol": 1e-4, "atol": 1e-4}
+    np.testing.assert_allclose(out, expected, **close)
+    for needs in ((True, weight, bias), (False, False, False), (False, weight, bias)):
+        for found, wanted in zip(back(g, needs), back_by_axes(g, needs), strict=True):
+            assert (found is None) == (wanted is None)
+            if found is not None:
+                assert (found.dtype, found.shape) == (dtype, wanted.shape)
+                np.testing.assert_allclose(found, wanted, **close)
+
+
+def test_moments_by_loop_are_those_of_numpy_and_exact_far_from_zero():
+    pytest.importorskip("numba")
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal((16, 3, 400)) + 1e4).astype(np.float32)
+    assert compiled.worthwhile(x)
+    mean, variance = norms.mean_and_variance(x, (0, 2))
+    exact = x.astype(np.float64)
+    np.testing.assert_allclose(mean, exact.mean(axis=(0, 2), keepdims=True), rtol=1e-7)
+    np.testing.assert_allclose(variance, exact.var(axis=(0, 2), keepdims=True), rtol=1e-5)
+    wide = tt.Tensor(x.reshape(16, 3, 20, 20))
+    out = tt.nn.functional.batch_norm(wide, None, None, training=True, eps=1e-12).numpy()
+    exact = exact - exact.mean(axis=(0, 2), keepdims=True)
+    exact /= exact.std(axis=(0, 2), keepdims=True)
+    np.testing.assert_allclose(out, exact.reshape(out.shape), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "weight"),
+    [((6, 5), (0,), None), ((4, 3, 5), (0, 2), (5,)), ((4, 3, 5), (2,), None),
+     ((0, 3, 5), (0, 2), (3, 1))],
+)  # fmt: skip
+def test_what_no_loop_over_channels_fits_is_left_to_others(shape, axes, weight):
+    assert not norms.among_rows(shape, axes, None if weight is None else np.ones(weight))
+
+
 def test_many_numbers_go_through_the_loop_and_far_from_zero_it_is_exact():
     pytest.importorskip("numba")
     rng = np.random.default_rng(0)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, ShapeError, describe
-from tinygrad_tr.kernels.moments import moments
+from tinygrad_tr.kernels.normalisation import mean_and_variance
 from tinygrad_tr.rules.normalisation import normalize
 from tinygrad_tr.rules.shape import reshape
 from tinygrad_tr.tensor import Tensor
@@ -205,7 +205,7 @@ def follow(
     if running_mean is None and running_var is None:
         return
     values = np.asarray(x.value)
-    mean, variance, _ = moments(axes, values)
+    mean, variance = mean_and_variance(values, axes)
     if running_mean is not None:
         move(running_mean, mean, momentum)
     if running_var is not None:

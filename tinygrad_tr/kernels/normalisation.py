@@ -1,4 +1,4 @@
-"""γ (x − μ)/√(σ² + ε) + β over some axes, and the way back: with NumPy, and as compiled loops.
+"""γ (x − μ)/√(σ² + ε) + β over some axes, and the way back: with NumPy, and in compiled loops.
 
 Both give the value, and a function of the gradient g of it and of which inputs need theirs:
 with x̂ = (x − μ) r, r = 1/√(σ² + ε) and γg = γ·g, r (γg − mean(γg) − x̂ mean(γg x̂)) to x,
@@ -15,7 +15,15 @@ import numpy as np
 
 from tinygrad_tr.kernels import compiled
 from tinygrad_tr.kernels.moments import Axes, lengthened, moments, total
+from tinygrad_tr.kernels.norm_loops import (
+    channel_moments,
+    channels_back,
+    normalise_channels,
+    normalise_rows,
+    rows_back,
+)
 from tinygrad_tr.kernels.shape import stretched_axes
+from tinygrad_tr.kernels.threads import in_parts
 
 Array = Any
 Gradients = tuple[Array | None, Array | None, Array | None]
@@ -25,13 +33,26 @@ Normalised = tuple[Array, Callable[[Array, Sequence[bool]], Gradients]]
 def normalised(
     x: Array, weight: Array | None, bias: Array | None, axes: Axes, eps: float, centred: bool
 ) -> Normalised:
-    """The faster of the two ways that can take these arrays."""
-    given = [p for p in (weight, bias) if p is not None]
-    if compiled.worthwhile(x, *given):
+    """The fastest way that can take these arrays."""
+    if compiled.worthwhile(x, weight, bias):
         lead = leading(x.shape, axes, weight, bias)
         if lead is not None:
             return row_by_row(x, weight, bias, lead, axes, eps, centred)
+        if centred and among_rows(x.shape, axes, weight, bias):
+            return channel_by_channel(x, weight, bias, eps)
     return axis_by_axis(x, weight, bias, axes, eps, centred)
+
+
+def mean_and_variance(x: Array, axes: Axes) -> tuple[Array, Array]:
+    """μ and σ² over the axes, which stay with length 1."""
+    if not (compiled.worthwhile(x) and among_rows(x.shape, axes)):
+        return moments(axes, x)[:2]
+    channels, zero = x.shape[1], x.dtype.type(0)
+    mean, rest, variance = np.empty((3, channels), x.dtype)
+    rows = x.reshape(len(x), channels, -1)
+    in_parts(channels, lambda *part: channel_moments(rows, mean, rest, variance, *part, zero))
+    each = (1, channels, *(1 for _ in axes[1:]))
+    return (mean + rest).reshape(each), variance.reshape(each)
 
 
 # ------------------------------------------------------------------ with NumPy
@@ -83,7 +104,7 @@ def axis_by_axis(
     return out, back
 
 
-# ------------------------------------------------------------------ as loops over rows
+# ------------------------------------------------------------------ in loops over rows
 
 
 def leading(shape: tuple[int, ...], axes: Axes, *parameters: Array | None) -> Axes | None:
@@ -140,61 +161,48 @@ def row_by_row(
     return out.reshape(x.shape), back
 
 
-# Each row has a mean in two parts, a rounded one and the rest, which far from zero is not nothing,
-# and 1/σ: arrays in the dtype of x, so that what is read from them is of that dtype too, as is
-# `zero`, where sums begin. x − μ is written before the rest is taken away: in one expression the
-# compiler, which may reorder sums, would add the two parts first.
+# ------------------------------------------------------------------ in loops over channels
 
 
-@compiled.loop
-def normalise_rows(
-    x: Array, weight: Array, bias: Array, eps: float, centred: bool,
-    out: Array, mean: Array, rest: Array, scale: Array, zero: Any,
-) -> None:  # fmt: skip
-    rows, n = x.shape
-    for i in range(rows):
-        total = zero
-        if centred:
-            for j in range(n):
-                total += x[i, j]
-        mean[i] = total / n
-        m = mean[i]
-        total = squares = zero
-        for j in range(n):
-            d = x[i, j] - m
-            out[i, j] = d
-            total += d
-            squares += d * d
-        left = total / n if centred else 0.0
-        rest[i] = left
-        scale[i] = 1 / math.sqrt(max(squares / n - left * left, 0.0) + eps)
-        w, b, rm, r = weight[i % len(weight)], bias[i % len(bias)], rest[i], scale[i]
-        for j in range(n):
-            out[i, j] = (out[i, j] - rm) * r * w[j] + b[j]
+def among_rows(shape: tuple[int, ...], axes: Axes, *parameters: Array | None) -> bool:
+    """Whether all but axis 1 of (N, C, *) is normalised, with γ and β differing along it alone."""
+    channels = (shape[1], *(1 for _ in shape[2:])) if len(shape) > 1 else ()
+    return (
+        len(shape) > 2
+        and axes == (0, *range(2, len(shape)))
+        and math.prod(shape) > 0
+        and all(p is None or p.shape == channels for p in parameters)
+    )
 
 
-@compiled.loop
-def rows_back(
-    g: Array, x: Array, weight: Array, mean: Array, rest: Array, scale: Array, centred: bool,
-    to_x: Array, to_weight: Array, to_bias: Array, means: Array, zero: Any,
-) -> None:  # fmt: skip
-    rows, n = x.shape
-    for i in range(rows):
-        k = i % len(weight)
-        w, to_w, to_b = weight[k], to_weight[k], to_bias[k]
-        m, rm, r = mean[i], rest[i], scale[i]
-        for j in range(n):
-            to_x[i, j] = x[i, j] - m
-        across = along = zero
-        for j in range(n):
-            normed = (to_x[i, j] - rm) * r
-            to_x[i, j] = normed
-            weighted = g[i, j] * w[j]
-            across += weighted
-            along += weighted * normed
-            to_w[j] += g[i, j] * normed
-            to_b[j] += g[i, j]
-        means[0], means[1] = across / n if centred else 0.0, along / n
-        mean_across, mean_along = means[0], means[1]
-        for j in range(n):
-            to_x[i, j] = (g[i, j] * w[j] - mean_across - to_x[i, j] * mean_along) * r
+def channel_by_channel(
+    x: Array, weight: Array | None, bias: Array | None, eps: float
+) -> Normalised:
+    """(N, C, *) with μ and σ² of each channel; x̂ is computed again on the way back."""
+    shape, channels, zero = x.shape, x.shape[1], x.dtype.type(0)
+    rows = x.reshape(len(x), channels, -1)
+    gamma = np.ones(channels, x.dtype) if weight is None else weight.ravel()
+    beta = np.zeros(channels, x.dtype) if bias is None else bias.ravel()
+    out, statistics = np.empty_like(rows), np.empty((3, channels), x.dtype)
+
+    def forward(*part: int) -> None:
+        normalise_channels(rows, gamma, beta, eps, out, *statistics, *part, zero)
+
+    in_parts(channels, forward)
+
+    def back(g: Array, needs: Sequence[bool]) -> Gradients:
+        g = np.ascontiguousarray(g).reshape(rows.shape)
+        to_x, sums = np.empty_like(rows), np.empty((2, channels), x.dtype)
+        means = np.empty((channels, 2), x.dtype)
+
+        def backward(*part: int) -> None:
+            channels_back(g, rows, gamma, *statistics, to_x, *sums, means, *part, zero)
+
+        in_parts(channels, backward)
+        to_weight, to_bias = (
+            s.reshape(p.shape) if p is not None and needed else None
+            for p, s, needed in zip((weight, bias), sums, needs[1:], strict=True)
+        )
+        return to_x.reshape(shape) if needs[0] else None, to_weight, to_bias
+
+    return out.reshape(shape), back
