@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -94,6 +94,44 @@ def curvature(rng: Rng) -> Data:
     }
 
 
+def convolution(batch: int, channels: int, size: int, filters: int) -> Callable[[Rng], Data]:
+    """Images, filters of 3 × 3 and biases, and the gradient of the padded convolution."""
+    return lambda rng: {
+        "x": normal(rng, batch, channels, size, size),
+        "g": normal(rng, batch, filters, size, size),
+        "weight": normal(rng, filters, channels, 3, 3, scale=(2 / (9 * channels)) ** 0.5),
+        "bias": normal(rng, filters, scale=0.1),
+    }
+
+
+def images(
+    batch: int, channels: int, size: int, classes: int, rate: float, each_pixel: bool = False
+) -> Callable[[Rng], Data]:
+    """A batch of images, the class of each or of each pixel, and a learning rate."""
+
+    def data(rng: Rng) -> Data:
+        shape = (batch, size, size) if each_pixel else (batch,)
+        return {
+            "x": normal(rng, batch, channels, size, size),
+            "labels": rng.integers(0, classes, shape),
+            "rate": rate,
+        }
+
+    return data
+
+
+def parameters_of(shapes: Mapping[str, Sequence[int]]) -> Data:
+    """The same parameters for every peer's network that names them so: He's scale."""
+    rng = np.random.default_rng(1)
+    found = {}
+    for name, shape in sorted(shapes.items()):
+        if len(shape) > 1:
+            found[name] = normal(rng, *shape, scale=(2 / np.prod(shape[1:])) ** 0.5)
+        else:
+            found[name] = normal(rng, *shape, scale=0.1) + np.float32(name.endswith("weight"))
+    return found
+
+
 WORKLOADS = [
     Workload(
         "scalar", "scalar J = 3(a + bc)", "scalar",
@@ -141,6 +179,30 @@ WORKLOADS = [
         "dropout", "dropout 512 × 1024", "dropout",
         # Each peer draws numbers of its own: of ones, the mean is 1 ± 0.0014.
         lambda rng: {"x": np.ones((512, 1024), np.float32), "p": 0.5}, tolerance=0.02,
+    ),
+    Workload(
+        "conv2d", "conv2d 3 × 3, 16 × 64 × 16 × 16 to 64 channels", "conv2d",
+        convolution(16, 64, 16, 64),
+    ),
+    Workload(
+        "max-pool", "max-pool 2 × 2, 32 × 64 × 32 × 32", "max_pool",
+        lambda rng: {"x": normal(rng, 32, 64, 32, 32), "g": normal(rng, 32, 64, 16, 16)},
+    ),
+    Workload(
+        "lenet", "LeNet-5, 1 × 32 × 32, batch 64, Adam", "lenet",
+        images(64, 1, 32, 10, rate=1e-3), tolerance=1e-3,
+    ),
+    Workload(
+        "resnet", "ResNet-20, 3 × 32 × 32, batch 32, SGD with momentum", "resnet",
+        images(32, 3, 32, 10, rate=0.01), tolerance=1e-3,
+    ),
+    Workload(
+        "inverted-residual", "3 inverted residual blocks, 32 × 32 × 32, batch 16, SGD",
+        "inverted_residuals", images(16, 32, 32, 10, rate=0.01), tolerance=1e-3,
+    ),
+    Workload(
+        "unet", "U-Net 8-16-32, 1 × 64 × 64, batch 8, Adam", "unet",
+        images(8, 1, 64, 4, rate=1e-3, each_pixel=True), tolerance=1e-3,
     ),
     Workload("hvp", "Hessian-vector product of an MLP loss", "curvature", curvature),
 ]  # fmt: skip

@@ -4,8 +4,11 @@
     loss = nn.functional.cross_entropy(model(x), y)
 
 `nn.functional` has the same without state, `nn.init` the initial values, `nn.utils` clipping,
-`nn.by_hand` the equations of course 1 without autograd.
+`nn.models` the classic networks, `nn.by_hand` the equations of course 1 without autograd.
 """
+
+import importlib
+from typing import Any
 
 from . import by_hand, functional, init, utils
 from .activations import (
@@ -72,10 +75,42 @@ from .normalisation import (
     RMSNorm,
 )
 from .penalties import l1_penalty, l2_penalty
+from .pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    LPPool1d,
+    LPPool2d,
+    LPPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+)
 from .state import LoadError
 from .summary import summary
 
 __all__ = [
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
     "CELU",
     "ELU",
     "GELU",
@@ -148,3 +183,9 @@ __all__ = [
     "utils",
     "watch_calls",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "models":  # found on first use: most programs need no classic network
+        return importlib.import_module("tinygrad_tr.nn.models")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -87,19 +87,22 @@ class Call:
 def summary(model: Module, *inputs: Any) -> Summary:
     """The summary of one forward pass with these inputs, in evaluation mode; nothing changes.
 
-    Multiply-adds are those of the products (linear, matmul, einsum), beside which the rest is
-    small. Activations are the bytes of every result of the pass.
+    Multiply-adds are those of the products (linear, matmul, einsum, convolutions, with what
+    their zeros of padding are multiplied), beside which the rest is small. Activations are the
+    bytes of every result of the pass; in memory is what the forward pass itself needs.
     """
     calls: list[Call] = []
     open_: list[Call] = []
+    before = next_stamp()
 
     def watch(module: Module, event: str, value: Any) -> None:
         if event == "enter":
             open_.append(Call(module, len(open_), next_stamp()))
             calls.append(open_[-1])
         else:
-            call = open_.pop()
-            call.end, call.output = next_stamp(), ", ".join(str(t.shape) for t in tensors_in(value))
+            call, results = open_.pop(), tensors_in(value)
+            call.end, call.output = next_stamp(), ", ".join(str(t.shape) for t in results)
+            forget_way_back(results, before)
 
     with evaluating(model), recording_all(model), watch_calls(watch):
         output = model(*map(as_leaf, inputs))
@@ -141,6 +144,10 @@ def multiply_adds(node: Node) -> int:
     """How many products a node adds up: its outputs times the length of each sum."""
     if node.rule.name in ("linear", "matmul"):
         return math.prod(node.shape) * int(node.inputs[0].shape[-1])
+    if node.rule.name == "conv":  # for each output a filter
+        return math.prod(node.shape) * math.prod(node.inputs[1].shape[1:])
+    if node.rule.name == "conv_transpose":  # for each input
+        return math.prod(node.inputs[0].shape) * math.prod(node.inputs[1].shape[1:])
     if node.rule.name == "einsum":
         terms = node.keywords["subscripts"].split("->")[0].split(",")
         lengths = {
@@ -157,6 +164,16 @@ def output_bytes(node: Node) -> int:
     if isinstance(node.dtype, tuple):
         return sum(math.prod(s) * d.itemsize for s, d in zip(node.shape, node.dtype, strict=True))
     return math.prod(node.shape) * int(node.dtype.itemsize)
+
+
+def forget_way_back(tensors: list[Tensor], before: int) -> None:
+    """Drop the arrays kept for gradients, of all nodes of these Tensors since a stamp."""
+    open_ = [end_of(tensor) for tensor in tensors]
+    while open_:
+        node = open_.pop()
+        if isinstance(node, Node) and node.stamp > before and node.pullbacks is not None:
+            node.pullbacks = None
+            open_.extend(node.inputs)
 
 
 def tensors_in(value: Any) -> list[Tensor]:

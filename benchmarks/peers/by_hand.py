@@ -10,6 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from ..workloads import parameters_of
+from .by_hand_images import LENET, LeNet, conv2d, max_pool
+
+__all__ = ["conv2d", "max_pool"]  # programs written next door
+
 
 def set_threads(n: int) -> None:
     """NumPy's threads are set by the environment, before it is loaded."""
@@ -110,6 +115,19 @@ def perceptron_adam(weights: Any, biases: Any, x: Any, labels: Any, rate: float)
         loss, found = gradients(weights, biases, x, labels)
         for update, g in zip(updates, found, strict=True):
             update(g)
+        return (loss,)
+
+    return step
+
+
+def lenet(x: Any, labels: Any, rate: float) -> Any:
+    network = LeNet(parameters_of(LENET))
+    updates = {name: adam_update(p, rate) for name, p in network.parameters.items()}
+
+    def step() -> Any:
+        loss, found = network.gradients(x, labels, softmax_loss)
+        for name, update in updates.items():
+            update(found[name])
         return (loss,)
 
     return step

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import tinygrad_tr as tt
+from tinygrad_tr.benchmarks.workloads import parameters_of
 
 
 def set_threads(n: int) -> None:
@@ -130,9 +131,9 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
     return step
 
 
-def both_passes(function: Any, g: Any, x: Any, weight: Any, bias: Any) -> Any:
+def both_passes(function: Any, g: Any, *arrays: Any) -> Any:
     """Steps of function(x, weight, bias) and its pullback of g."""
-    leaves = [tt.Tensor(value, requires_grad=True) for value in (x, weight, bias)]
+    leaves = [tt.Tensor(value, requires_grad=True) for value in arrays]
     g = tt.Tensor(g)
 
     def step() -> Any:
@@ -166,6 +167,47 @@ def group_norm(x: Any, g: Any, weight: Any, bias: Any, groups: int) -> Any:
         return tt.nn.functional.group_norm(x, groups, weight, bias)
 
     return both_passes(function, g, x, weight, bias)
+
+
+def conv2d(x: Any, g: Any, weight: Any, bias: Any) -> Any:
+    def function(x: Any, weight: Any, bias: Any) -> Any:
+        return tt.nn.functional.conv2d(x, weight, bias, padding=1)
+
+    return both_passes(function, g, x, weight, bias)
+
+
+def max_pool(x: Any, g: Any) -> Any:
+    return both_passes(lambda x: tt.nn.functional.max_pool2d(x, 2), g, x)
+
+
+def filled(model: Any) -> Any:
+    """The network with the numbers that every peer gives it."""
+    for name, value in parameters_of({n: p.shape for n, p in model.named_parameters()}).items():
+        dict(model.named_parameters())[name].assign(value)
+    return model
+
+
+def lenet(x: Any, labels: Any, rate: float) -> Any:
+    model = filled(tt.nn.models.LeNet5(in_channels=1))
+    return training(model, tt.optim.Adam(model.parameters(), lr=rate), x, labels)
+
+
+def resnet(x: Any, labels: Any, rate: float) -> Any:
+    model = filled(tt.nn.models.resnet20(shortcut="projection"))
+    return training(model, tt.optim.SGD(model.parameters(), lr=rate, momentum=0.9), x, labels)
+
+
+def inverted_residuals(x: Any, labels: Any, rate: float) -> Any:
+    channels = x.shape[1]
+    blocks = [tt.nn.models.InvertedResidual(channels, channels) for _ in range(3)]
+    head = [tt.nn.AdaptiveAvgPool2d(1), tt.nn.Flatten(), tt.nn.Linear(channels, 10)]
+    model = filled(tt.nn.Sequential(*blocks, *head))
+    return training(model, tt.optim.SGD(model.parameters(), lr=rate), x, labels)
+
+
+def unet(x: Any, labels: Any, rate: float) -> Any:
+    model = filled(tt.nn.models.UNet(x.shape[1], 4, width=8, depth=2))
+    return training(model, tt.optim.Adam(model.parameters(), lr=rate), x, labels)
 
 
 def dropout(x: Any, p: float) -> Any:

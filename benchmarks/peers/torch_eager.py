@@ -9,6 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ..workloads import parameters_of
+from . import torch_networks as networks
+
 set_threads = torch.set_num_threads
 
 
@@ -138,9 +141,9 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
     return step
 
 
-def both_passes(function: Any, g: Any, x: Any, weight: Any, bias: Any) -> Any:
+def both_passes(function: Any, g: Any, *arrays: Any) -> Any:
     """Steps of function(x, weight, bias) and its pullback of g."""
-    leaves, g = [leaf(x), leaf(weight), leaf(bias)], tensor(g)
+    leaves, g = list(map(leaf, arrays)), tensor(g)
 
     def step() -> Any:
         for x in leaves:
@@ -173,6 +176,49 @@ def group_norm(x: Any, g: Any, weight: Any, bias: Any, groups: int) -> Any:
         return functional.group_norm(x, groups, weight, bias)
 
     return both_passes(function, g, x, weight, bias)
+
+
+def conv2d(x: Any, g: Any, weight: Any, bias: Any) -> Any:
+    def function(x: Any, weight: Any, bias: Any) -> Any:
+        return functional.conv2d(x, weight, bias, padding=1)
+
+    return both_passes(function, g, x, weight, bias)
+
+
+def max_pool(x: Any, g: Any) -> Any:
+    return both_passes(lambda x: functional.max_pool2d(x, 2), g, x)
+
+
+def filled(model: Any) -> Any:
+    """The network with the numbers that every peer gives it."""
+    parameters = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, value in parameters_of({n: p.shape for n, p in parameters.items()}).items():
+            parameters[name].copy_(tensor(value))
+    return model
+
+
+def lenet(x: Any, labels: Any, rate: float) -> Any:
+    model = filled(networks.LeNet5(in_channels=1))
+    return training(model, torch.optim.Adam(model.parameters(), lr=rate), x, labels)
+
+
+def resnet(x: Any, labels: Any, rate: float) -> Any:
+    model = filled(networks.ResNet20())
+    return training(model, torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9), x, labels)
+
+
+def inverted_residuals(x: Any, labels: Any, rate: float) -> Any:
+    channels = x.shape[1]
+    blocks = [networks.InvertedResidual(channels) for _ in range(3)]
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10)]
+    model = filled(nn.Sequential(*blocks, *head))
+    return training(model, torch.optim.SGD(model.parameters(), lr=rate), x, labels)
+
+
+def unet(x: Any, labels: Any, rate: float) -> Any:
+    model = filled(networks.UNet(x.shape[1], 4, width=8))
+    return training(model, torch.optim.Adam(model.parameters(), lr=rate), x, labels)
 
 
 def dropout(x: Any, p: float) -> Any:

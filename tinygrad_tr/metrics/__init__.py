@@ -11,7 +11,8 @@ the metric the numbers are its numbers. A metric of `train.fit` gets the predict
 Arrays, lists and Tensors are taken; of a Tensor that requires a gradient only the values, for a
 metric has no derivative: what is trained is a loss.
 
-Classes are numbers 0, 1, ... or bools, scores are floats, and both have one row per example.
+Classes are numbers 0, 1, ... or bools, scores are floats, and both have one row per example;
+label maps, of which `mean_iou` and its like are, have one class per pixel.
 `sample_weight` (m,) lets an example count more than once; without it each counts once.
 """
 
@@ -27,11 +28,13 @@ from .classes import (
     top_k_accuracy,
     weighted_error,
 )
+from .pixels import iou_per_class, mean_iou, pixel_accuracy
 from .ranking import average_precision, precision_recall_curve, roc_auc, roc_curve
 from .streams import false_alarms_per_day
 
 __all__ = [
     "accuracy", "average_precision", "confusion_matrix", "f1", "f_beta", "false_alarms_per_day",
-    "mean_error", "precision", "precision_recall_curve", "precision_recall_f1", "recall",
-    "roc_auc", "roc_curve", "top_k_accuracy", "weighted_error",
+    "iou_per_class", "mean_error", "mean_iou", "pixel_accuracy", "precision",
+    "precision_recall_curve", "precision_recall_f1", "recall", "roc_auc", "roc_curve",
+    "top_k_accuracy", "weighted_error",
 ]  # fmt: skip

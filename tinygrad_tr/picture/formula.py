@@ -29,6 +29,8 @@ KNOWN = {
     "maximum": ("where(x > y, g, 0)", "where(y > x, g, 0)"),
     "hypot": ("g * x / out", "g * y / out"),
     "linear": ("g @ weight", "g.T @ x", "sum(g)"),
+    "conv": ("conv_transpose(g, weight)", "conv_filter(x, g)", "sum(g)"),
+    "conv_transpose": ("conv(g, weight)", "conv_filter(g, x)", "sum(g)"),
     "cross_entropy": ("g * share * (softmax(x) - one_hot(target))", "", ""),
     "normalize": ("weight * (g - mean(g) - x̂ * mean(g * x̂)) / std", "sum(g * x̂)", "sum(g)"),
     "minimum": ("where(x < y, g, 0)", "where(y < x, g, 0)"),

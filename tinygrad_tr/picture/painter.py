@@ -19,7 +19,9 @@ LONGEST_FACT = 24
 # Arrows that pass many operations cost Graphviz minutes and the reader the thread. Where all
 # together pass more than IN_ALL, a use further than FAR begins at an echo of its tensor.
 FAR, IN_ALL = 12, 400
-INTERNAL = frozenset({"total"})  # facts that say how a rule was called, not what the user said
+# Facts that say how a rule was called, not what the user said, or that the result's shape says.
+INTERNAL = frozenset({"total", "size"})
+PER_AXIS = {"stride": 1, "padding": 0, "dilation": 1}  # a number for each axis; these are usual
 
 
 def scene_of(
@@ -338,8 +340,11 @@ def facts_of(node: Node) -> str:
     rule = node.rule
     defaults = dict(zip(rule.by_position, rule.function.__defaults__ or (), strict=False))
     defaults |= rule.function.__kwdefaults__ or {}
+    defaults |= PER_AXIS
     facts = []
     for name, value in node.keywords.items():
+        if name in PER_AXIS and len(set(value)) == 1:
+            (value,) = set(value)
         if value is None or value is False or isinstance(value, np.ndarray) or name in INTERNAL:
             continue
         if name not in defaults or value != defaults[name]:

@@ -22,7 +22,7 @@ def over_positions(g):
 
 
 @rule(conv_of_arrays)
-def conv(x, weight, bias, *, size, stride, padding, dilation, groups):
+def conv(x, weight, bias, *, size, stride, padding, dilation, groups=1):
     """Σ x[n, c, s·j + d·t − p] w[o, c, t] + b[o] over c and t; the filter is not flipped.
 
     x (N, C, *), weight (O, C/G, *), bias (O,) or None -> (N, O, *size). Course 4, week 1.
@@ -38,7 +38,7 @@ def conv(x, weight, bias, *, size, stride, padding, dilation, groups):
 
 
 @rule(transpose_of_arrays)
-def conv_transpose(x, weight, bias, *, size, stride, padding, dilation, groups):
+def conv_transpose(x, weight, bias, *, size, stride, padding, dilation, groups=1):
     """Every x[n, o, j] times the filter w[o, c, ·], added where s·j + d·t − p falls, + b[c].
 
     x (N, O, *), weight (O, C/G, *), bias (C,) or None -> (N, C, *size). Course 4, week 3.
@@ -54,7 +54,7 @@ def conv_transpose(x, weight, bias, *, size, stride, padding, dilation, groups):
 
 
 @rule(filter_of_arrays)
-def conv_filter(x, y, *, size, stride, padding, dilation, groups):
+def conv_filter(x, y, *, size, stride, padding, dilation, groups=1):
     """Σ x[n, c, s·j + d·t − p] y[n, o, j] over n and j: the gradient of conv to its filter.
 
     x (N, C, *), y (N, O, *) -> (O, C/G, *size).

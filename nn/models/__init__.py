@@ -1,0 +1,95 @@
+"""Networks with names of their own, a file each; see the course's weeks 1 to 3 on convolution.
+
+    model = nn.models.resnet18(num_classes=10)
+
+Where torchvision has the network, layers and parameters have its names, so that its checkpoints
+load: `model.load_state_dict(tt.load("resnet18.safetensors"))`. Pictures are (N, C, H, W).
+"""
+
+from .alexnet import AlexNet
+from .blocks import Conv2dNormActivation
+from .efficientnet import (
+    EfficientNet,
+    MBConv,
+    SqueezeExcitation,
+    StochasticDepth,
+    compound_scaling,
+    efficientnet_b0,
+    efficientnet_b1,
+    efficientnet_b2,
+    efficientnet_b3,
+    efficientnet_b4,
+    efficientnet_b5,
+    efficientnet_b6,
+    efficientnet_b7,
+)
+from .inception import GoogLeNet, Inception
+from .lenet import LeNet5
+from .mobilenet_v1 import DepthwiseSeparableConv2d, MobileNetV1
+from .mobilenet_v2 import InvertedResidual, MobileNetV2
+from .nin import NetworkInNetwork, mlpconv
+from .resnet import (
+    BasicBlock,
+    Bottleneck,
+    CifarResNet,
+    ResNet,
+    resnet18,
+    resnet20,
+    resnet32,
+    resnet34,
+    resnet44,
+    resnet50,
+    resnet56,
+    resnet101,
+    resnet110,
+    resnet152,
+)
+from .unet import UNet
+from .vgg import VGG, vgg11, vgg13, vgg16, vgg19
+
+__all__ = [
+    "AlexNet",
+    "BasicBlock",
+    "Bottleneck",
+    "CifarResNet",
+    "Conv2dNormActivation",
+    "DepthwiseSeparableConv2d",
+    "EfficientNet",
+    "GoogLeNet",
+    "Inception",
+    "InvertedResidual",
+    "LeNet5",
+    "MBConv",
+    "MobileNetV1",
+    "MobileNetV2",
+    "NetworkInNetwork",
+    "ResNet",
+    "SqueezeExcitation",
+    "StochasticDepth",
+    "UNet",
+    "VGG",
+    "compound_scaling",
+    "efficientnet_b0",
+    "efficientnet_b1",
+    "efficientnet_b2",
+    "efficientnet_b3",
+    "efficientnet_b4",
+    "efficientnet_b5",
+    "efficientnet_b6",
+    "efficientnet_b7",
+    "mlpconv",
+    "resnet18",
+    "resnet20",
+    "resnet32",
+    "resnet34",
+    "resnet44",
+    "resnet50",
+    "resnet56",
+    "resnet101",
+    "resnet110",
+    "resnet152",
+    "vgg11",
+    "vgg13",
+    "vgg16",
+    "vgg19",
+]
