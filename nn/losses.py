@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tinygrad_tr.arguments import within
 from tinygrad_tr.tensor import Tensor
 
 from . import functional as F
@@ -141,3 +143,57 @@ class CrossEntropyLoss(WeightedLoss):
         return F.cross_entropy(
             x, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
         )
+
+
+class CosineEmbeddingLoss(Loss):
+    """1 − cos where the target is 1, max(cos − margin, 0) where it is −1."""
+
+    def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin = within("CosineEmbeddingLoss", "margin", margin, -1, 1)
+
+    def forward(self, input1: Tensor, input2: Tensor, target: Any) -> Tensor:
+        return F.cosine_embedding_loss(input1, input2, target, self.margin, self.reduction)
+
+
+class TripletMarginLoss(Loss):
+    """max(‖A − P‖ₚ − ‖A − N‖ₚ + margin, 0)."""
+
+    def __init__(
+        self,
+        margin: float = 1.0,
+        p: float = 2.0,
+        eps: float = 1e-6,
+        swap: bool = False,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(reduction)
+        require_positive("TripletMarginLoss", "margin", margin)
+        self.margin, self.p, self.eps, self.swap = margin, p, eps, swap
+
+    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        return F.triplet_margin_loss(
+            anchor, positive, negative, self.margin, self.p, self.eps, self.swap, self.reduction
+        )
+
+
+class TripletMarginWithDistanceLoss(Loss):
+    """max(d(A, P) − d(A, N) + margin, 0) for any distance d."""
+
+    def __init__(
+        self,
+        *,
+        distance_function: Callable[[Any, Any], Any] | None = None,
+        margin: float = 1.0,
+        swap: bool = False,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(reduction)
+        require_positive("TripletMarginWithDistanceLoss", "margin", margin)
+        self.distance_function, self.margin, self.swap = distance_function, margin, swap
+
+    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        return F.triplet_margin_with_distance_loss(
+            anchor, positive, negative, distance_function=self.distance_function,
+            margin=self.margin, swap=self.swap, reduction=self.reduction,
+        )  # fmt: skip

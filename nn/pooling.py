@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from tinygrad_tr.tensor import Tensor
@@ -130,6 +131,27 @@ class AdaptiveMaxPool(Module):
         return f"output_size={self.output_size}"
 
 
+class MaxUnpool(Module):
+    """Zeros with x where the largest were; see nn.functional.max_unpool2d."""
+
+    axes: ClassVar[int]
+
+    def __init__(
+        self, kernel_size: PerAxis, stride: PerAxis | None = None, padding: PerAxis = 0
+    ) -> None:
+        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
+        self.padding = padding
+
+    def forward(
+        self, x: Tensor, indices: Tensor, output_size: Sequence[int] | None = None
+    ) -> Tensor:
+        function = (F.max_unpool1d, F.max_unpool2d, F.max_unpool3d)[self.axes - 1]
+        return function(x, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
 class MaxPool1d(MaxPool):
     __doc__ = f"(N, C, W) -> (N, C, W'): {MaxPool.__doc__}"
     axes = 1
@@ -202,4 +224,19 @@ class AdaptiveMaxPool2d(AdaptiveMaxPool):
 
 class AdaptiveMaxPool3d(AdaptiveMaxPool):
     __doc__ = f"(N, C, D, H, W) -> (N, C, D', H', W'): {AdaptiveMaxPool.__doc__}"
+    axes = 3
+
+
+class MaxUnpool1d(MaxUnpool):
+    __doc__ = f"(N, C, W') -> (N, C, W): {MaxUnpool.__doc__}"
+    axes = 1
+
+
+class MaxUnpool2d(MaxUnpool):
+    __doc__ = f"(N, C, H', W') -> (N, C, H, W): {MaxUnpool.__doc__}"
+    axes = 2
+
+
+class MaxUnpool3d(MaxUnpool):
+    __doc__ = f"(N, C, D', H', W') -> (N, C, D, H, W): {MaxUnpool.__doc__}"
     axes = 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -41,15 +40,17 @@ class BasicBlock(nn.Module):
         return relu(z + (x if self.downsample is None else self.downsample(x)))
 
 
+def stage(before: int, channels: int, stride: int) -> Any:
+    rest = [BasicBlock(channels, channels, 1) for _ in range(2)]
+    return nn.Sequential(BasicBlock(before, channels, stride), *rest)
+
+
 class ResNet20(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
-        for i, (before, channels) in enumerate(pairwise([16, 16, 32, 64]), 1):
-            first = BasicBlock(before, channels, 1 if i == 1 else 2)
-            rest = [BasicBlock(channels, channels, 1) for _ in range(2)]
-            self.add_module(f"layer{i}", nn.Sequential(first, *rest))
+        self.layer1, self.layer2, self.layer3 = stage(16, 16, 1), stage(16, 32, 2), stage(32, 64, 2)
         self.fc = nn.Linear(64, 10)
 
     def forward(self, x: Any) -> Any:

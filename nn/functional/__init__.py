@@ -41,6 +41,17 @@ from .convolution import (
     conv_transpose2d,
     conv_transpose3d,
 )
+from .distances import (
+    cdist,
+    cosine_embedding_loss,
+    cosine_similarity,
+    normalize,
+    pairwise_distance,
+    pdist,
+    squared_distance,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
 from .layers import bilinear, dropout, linear, unflatten
 from .losses import (
     binary_cross_entropy,
@@ -52,6 +63,7 @@ from .losses import (
     smooth_l1_loss,
 )  # fmt: skip
 from .normalisation import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from .padding import pad
 from .pooling import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -68,9 +80,27 @@ from .pooling import (
     max_pool1d,
     max_pool2d,
     max_pool3d,
+    max_unpool1d,
+    max_unpool2d,
+    max_unpool3d,
+)
+from .resampling import (
+    channel_shuffle,
+    fold,
+    interpolate,
+    pixel_shuffle,
+    pixel_unshuffle,
+    unfold,
 )
 
 __all__ = [
+    "channel_shuffle",
+    "fold",
+    "interpolate",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "unfold",
+    "pad",
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
     "adaptive_avg_pool3d",
@@ -86,10 +116,14 @@ __all__ = [
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
     "batch_norm",
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "cdist",
     "celu",
     "conv1d",
     "conv2d",
@@ -97,6 +131,8 @@ __all__ = [
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "cross_entropy",
     "dropout",
     "elu",
@@ -121,7 +157,10 @@ __all__ = [
     "mish",
     "mse_loss",
     "nll_loss",
+    "normalize",
     "one_hot",
+    "pairwise_distance",
+    "pdist",
     "prelu",
     "relu",
     "relu6",
@@ -135,8 +174,11 @@ __all__ = [
     "softplus",
     "softshrink",
     "softsign",
+    "squared_distance",
     "tanh",
     "tanhshrink",
     "threshold",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
     "unflatten",
 ]

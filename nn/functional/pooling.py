@@ -18,6 +18,7 @@ from tinygrad_tr.errors import ArgumentError, ShapeError
 from tinygrad_tr.kernels import pooling as kernels
 from tinygrad_tr.kernels.windows import Windows, adaptive, sliding
 from tinygrad_tr.rules import pooling as rules
+from tinygrad_tr.rules.indexing import integers, require_inside, setitem
 from tinygrad_tr.tensor import Tensor
 
 from ..checks import require_float_array
@@ -144,7 +145,9 @@ def lp_pool2d(
 ) -> Tensor:
     """(Σ xᵖ)^(1/p) of each window, p = norm_type: (N, C, H, W) -> (N, C, H', W').
 
-    As in PyTorch without absolute values: for odd p a negative sum gives NaN.
+    As in PyTorch, without absolute values: for odd p a negative sum gives NaN. For p = ∞ it is
+    max |x|. A window that `ceil_mode` lets reach outside counts as if its mean went on there.
+    Where the sum is 0, so is the gradient.
     """
     return norm("lp_pool2d", 2, x, norm_type, kernel_size, stride, ceil_mode)
 
@@ -162,22 +165,22 @@ def lp_pool3d(
 
 def adaptive_max_pool1d(x: Tensor, output_size: Output, return_indices: bool = False) -> Any:
     """(N, C, W) -> (N, C, output_size); see adaptive_avg_pool2d."""
-    return largest_of(x, *shares("adaptive_max_pool1d", 1, x, output_size), return_indices)
+    return largest_of(x, shares("adaptive_max_pool1d", 1, x, output_size), return_indices)
 
 
 def adaptive_max_pool2d(x: Tensor, output_size: Output, return_indices: bool = False) -> Any:
     """The largest of windows that cover x: see adaptive_avg_pool2d."""
-    return largest_of(x, *shares("adaptive_max_pool2d", 2, x, output_size), return_indices)
+    return largest_of(x, shares("adaptive_max_pool2d", 2, x, output_size), return_indices)
 
 
 def adaptive_max_pool3d(x: Tensor, output_size: Output, return_indices: bool = False) -> Any:
     """(N, C, D, H, W) -> (N, C, *output_size); see adaptive_avg_pool2d."""
-    return largest_of(x, *shares("adaptive_max_pool3d", 3, x, output_size), return_indices)
+    return largest_of(x, shares("adaptive_max_pool3d", 3, x, output_size), return_indices)
 
 
 def adaptive_avg_pool1d(x: Tensor, output_size: Output) -> Tensor:
     """(N, C, W) -> (N, C, output_size); see adaptive_avg_pool2d."""
-    return mean_of(x, *shares("adaptive_avg_pool1d", 1, x, output_size))
+    return mean_of(x, shares("adaptive_avg_pool1d", 1, x, output_size))
 
 
 def adaptive_avg_pool2d(x: Tensor, output_size: Output) -> Tensor:
@@ -186,12 +189,52 @@ def adaptive_avg_pool2d(x: Tensor, output_size: Output) -> Tensor:
     Window i of H' goes from ⌊i H/H'⌋ to ⌈(i + 1) H/H'⌉, so that some overlap where H' does not
     divide H; None keeps an axis as it is. Size 1 is the mean of each channel.
     """
-    return mean_of(x, *shares("adaptive_avg_pool2d", 2, x, output_size))
+    return mean_of(x, shares("adaptive_avg_pool2d", 2, x, output_size))
 
 
 def adaptive_avg_pool3d(x: Tensor, output_size: Output) -> Tensor:
     """(N, C, D, H, W) -> (N, C, *output_size); see adaptive_avg_pool2d."""
-    return mean_of(x, *shares("adaptive_avg_pool3d", 3, x, output_size))
+    return mean_of(x, shares("adaptive_avg_pool3d", 3, x, output_size))
+
+
+def max_unpool1d(
+    x: Tensor,
+    indices: Tensor,
+    kernel_size: PerAxis,
+    stride: PerAxis | None = None,
+    padding: PerAxis = 0,
+    output_size: Sequence[int] | None = None,
+) -> Tensor:
+    """(N, C, W') -> (N, C, W); see max_unpool2d."""
+    return put_back("max_unpool1d", 1, x, indices, kernel_size, stride, padding, output_size)
+
+
+def max_unpool2d(
+    x: Tensor,
+    indices: Tensor,
+    kernel_size: PerAxis,
+    stride: PerAxis | None = None,
+    padding: PerAxis = 0,
+    output_size: Sequence[int] | None = None,
+) -> Tensor:
+    """Zeros with x at the indices that max_pool2d gave: (N, C, H', W') -> (N, C, H, W).
+
+    H = (H' − 1)s − 2p + k, or what `output_size` says, less than a stride away from that. Where
+    two numbers have one index, the last is written. Zeiler and Fergus, arXiv 1311.2901.
+    """
+    return put_back("max_unpool2d", 2, x, indices, kernel_size, stride, padding, output_size)
+
+
+def max_unpool3d(
+    x: Tensor,
+    indices: Tensor,
+    kernel_size: PerAxis,
+    stride: PerAxis | None = None,
+    padding: PerAxis = 0,
+    output_size: Sequence[int] | None = None,
+) -> Tensor:
+    """(N, C, D', H', W') -> (N, C, D, H, W); see max_unpool2d."""
+    return put_back("max_unpool3d", 3, x, indices, kernel_size, stride, padding, output_size)
 
 
 # ------------------------------------------------------------------ for any number of axes
@@ -255,9 +298,53 @@ def norm(
     stride: PerAxis | None,
     ceil_mode: bool,
 ) -> Tensor:
+    windows, sizes = laid(operation, axes, x, kernel_size, stride, 0, 1, ceil_mode)
+    if norm_type == math.inf:
+        return rules.max_pool(np.abs(x), windows=windows)
     p = positive(operation, "norm_type", norm_type)
-    windows, _ = laid(operation, axes, x, kernel_size, stride, 0, 1, ceil_mode)
-    return rules.avg_pool(x**p, windows=windows, divisor=1) ** (1 / p)
+    places = math.prod(per_axis(operation, "kernel_size", kernel_size, axes))
+    total = rules.avg_pool(x**p, windows=windows, divisor=product(sizes, x.dtype)) * places
+    zero = total == 0
+    return np.where(zero, 0, np.where(zero, 1, total) ** (1 / p))
+
+
+def put_back(
+    operation: str,
+    axes: int,
+    x: Tensor,
+    indices: Tensor,
+    kernel_size: PerAxis,
+    stride: PerAxis | None,
+    padding: PerAxis,
+    output_size: Sequence[int] | None,
+) -> Tensor:
+    require_planes(operation, axes, x)
+    places = integers(operation, indices)
+    if places.shape != x.shape:
+        raise ShapeError(
+            operation, "there must be one index for each number",
+            got=f"x {x.shape}, indices {places.shape}", wanted="what max_pool returned, both",
+        )  # fmt: skip
+    kernel = per_axis(operation, "kernel_size", kernel_size, axes)
+    steps = kernel if stride is None else per_axis(operation, "stride", stride, axes)
+    around = per_axis(operation, "padding", padding, axes, low=0)
+    usual = [
+        (n - 1) * s - 2 * p + k
+        for n, k, s, p in zip(x.shape[-axes:], kernel, steps, around, strict=True)
+    ]
+    size = usual if output_size is None else list(output_size)[-axes:]
+    near = [abs(n - m) < s for n, m, s in zip(size, usual, steps, strict=False)]
+    if near != [True] * axes or min(size) < 1:
+        raise ShapeError(
+            operation, "no such output size", got=f"{output_size=}, x {x.shape}, {kernel_size=}",
+            wanted=f"{usual}, each less than a stride away",
+        )  # fmt: skip
+    planes = math.prod(x.shape[:-axes])
+    require_inside(operation, places, math.prod(size), -1, negative=False)
+    rows, flat = np.arange(planes)[:, None], places.reshape(planes, -1)
+    zeros = np.zeros((planes, math.prod(size)), x.dtype)
+    out: Tensor = setitem(zeros, x.reshape(flat.shape), index=(rows, flat))
+    return out.reshape(*x.shape[:-axes], *size)
 
 
 # ------------------------------------------------------------------ windows
@@ -279,11 +366,6 @@ def laid(
     steps = kernel if stride is None else per_axis(operation, "stride", stride, axes)
     around = per_axis(operation, "padding", padding, axes, low=0)
     gaps = per_axis(operation, "dilation", dilation, axes)
-    if any(2 * p > k for p, k in zip(around, kernel, strict=True)):
-        raise ArgumentError(
-            operation, "a window would hold nothing but padding",
-            got=f"{kernel_size=}, {padding=}", wanted="padding of at most half the kernel",
-        )  # fmt: skip
     lengths = x.shape[-axes:]
     if any(
         n + 2 * p < d * (k - 1) + 1
@@ -299,10 +381,17 @@ def laid(
         windows.append(sliding(n, k, s, p, d, ceil_mode))
         begins = s * np.arange(len(windows[-1].starts)) - p
         sizes.append(np.minimum(begins + k, n + p) - begins)
+    too_wide = any(2 * p > k for p, k in zip(around, kernel, strict=True))
+    if too_wide or any(w.counts().min() < 1 for w in windows):
+        raise ArgumentError(
+            operation, "a window would hold nothing but padding",
+            got=f"x {x.shape}, {kernel_size=}, {padding=}, {dilation=}",
+            wanted="padding of at most half the kernel",
+        )  # fmt: skip
     return windows, sizes
 
 
-def shares(operation: str, axes: int, x: Tensor, output_size: Output) -> tuple[list[Windows]]:
+def shares(operation: str, axes: int, x: Tensor, output_size: Output) -> list[Windows]:
     """So many windows along each axis that cover it."""
     require_planes(operation, axes, x)
     lengths = x.shape[-axes:]
@@ -317,7 +406,7 @@ def shares(operation: str, axes: int, x: Tensor, output_size: Output) -> tuple[l
         n if m is None else whole(operation, "output_size", m)
         for n, m in zip(lengths, wanted, strict=True)
     ]
-    return ([adaptive(n, m) for n, m in zip(lengths, counts, strict=True)],)
+    return [adaptive(n, m) for n, m in zip(lengths, counts, strict=True)]
 
 
 def product(counts: Sequence[Any], dtype: Any) -> Any:

@@ -6,11 +6,13 @@ import math
 from functools import partial
 from typing import Any, NamedTuple
 
+from tinygrad_tr.arguments import positive
 from tinygrad_tr.creation import ones
 from tinygrad_tr.tensor import Tensor
 
 from .. import functional as F
 from ..activations import SiLU
+from ..checks import require_probability
 from ..containers import Sequential
 from ..convolution import Conv2d
 from ..dropout import Dropout
@@ -43,6 +45,7 @@ class StochasticDepth(Module):
     """
 
     def __init__(self, p: float) -> None:
+        require_probability("StochasticDepth", "p", p)
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
@@ -112,6 +115,7 @@ class EfficientNet(Module):
         norm_layer: Layer = BatchNorm2d,
     ) -> None:
         layer = partial(Conv2dNormActivation, norm_layer=norm_layer, activation_layer=SiLU)
+        positive("EfficientNet", "depth_mult", depth_mult)
         depths = [math.ceil(depth_mult * blocks) for *_, blocks in STAGES]
         channels, made = scaled_by_eight(32, width_mult), 0
         self.features = Sequential(layer(in_channels, channels, 3, 2))

@@ -1,9 +1,8 @@
-"""Inception and GoogLeNet, with torchvision's layers and names. arXiv 1409.4842; course 4, week 2."""
+"""Inception and GoogLeNet, with torchvision's names. arXiv 1409.4842; course 4, week 2."""
 
 from __future__ import annotations
 
-import numpy as np
-
+from tinygrad_tr.rules.joining import concatenate
 from tinygrad_tr.tensor import Tensor
 
 from .. import functional as F
@@ -64,7 +63,7 @@ class Inception(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         branches = (self.branch1, self.branch2, self.branch3, self.branch4)
-        return np.concatenate([branch(x) for branch in branches], axis=1)
+        return concatenate([branch(x) for branch in branches], axis=1)
 
 
 class GoogLeNet(Module):

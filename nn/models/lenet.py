@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tinygrad_tr.errors import ShapeError
 from tinygrad_tr.tensor import Tensor
 
 from .. import functional as F
@@ -51,6 +52,11 @@ class LeNet5(Module):
         self.activation = activation() if isinstance(activation, type) else activation
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.shape[2:] != (32, 32):
+            raise ShapeError(
+                "LeNet5", "the dense layers are made for one size of pictures", got=f"x {x.shape}",
+                wanted="(N, C, 32, 32); nn.functional.pad or interpolate",
+            )  # fmt: skip
         x = self.pool1(self.activation(self.conv1(x)))
         x = self.pool2(self.activation(self.conv2(x)))
         x = self.activation(self.fc3(F.flatten(x, 1)))

@@ -31,9 +31,7 @@ class InvertedResidual(Module):
         self.use_res_connect = stride == 1 and in_channels == out_channels
         self.conv = Sequential()
         if expand != 1:
-            self.conv.append(
-                Conv2dNormActivation(in_channels, hidden, 1, activation_layer=ReLU6)
-            )
+            self.conv.append(Conv2dNormActivation(in_channels, hidden, 1, activation_layer=ReLU6))
         self.conv.append(
             Conv2dNormActivation(hidden, hidden, 3, stride, hidden, activation_layer=ReLU6)
         )

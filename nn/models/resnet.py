@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
-
 from tinygrad_tr.errors import ArgumentError
+from tinygrad_tr.rules.shape import pad
 from tinygrad_tr.tensor import Tensor
 
 from .. import functional as F
@@ -56,8 +55,9 @@ class BasicBlock(Module):
         return self.relu(z + (x if self.downsample is None else self.downsample(x)))
 
     @property
-    def last_norm(self) -> BatchNorm2d:
-        return self.bn2
+    def last_gain(self) -> Any:
+        """The γ by which z is multiplied."""
+        return self.bn2.weight
 
 
 class Bottleneck(Module):
@@ -88,8 +88,9 @@ class Bottleneck(Module):
         return self.relu(z + (x if self.downsample is None else self.downsample(x)))
 
     @property
-    def last_norm(self) -> BatchNorm2d:
-        return self.bn3
+    def last_gain(self) -> Any:
+        """The γ by which z is multiplied."""
+        return self.bn3.weight
 
 
 Block = type[BasicBlock] | type[Bottleneck]
@@ -108,7 +109,7 @@ class PaddedShortcut(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x[:, :, :: self.stride, :: self.stride]
-        return np.pad(x, ((0, 0), (self.before, self.after), (0, 0), (0, 0)))
+        return pad(x, ((0, 0), (self.before, self.after), (0, 0), (0, 0)))
 
 
 def projection(in_channels: int, out_channels: int, stride: int) -> Sequential:
@@ -145,10 +146,9 @@ def stage(
 def initialise(model: Module, zero_init_residual: bool) -> None:
     """Filters for ReLU; with `zero_init_residual`, blocks that begin as the identity."""
     draw_filters(model)
-    if zero_init_residual:
-        for module in model.modules():
-            if isinstance(module, (BasicBlock, Bottleneck)):
-                init.zeros_(module.last_norm.weight)
+    blocks = [m for m in model.modules() if isinstance(m, (BasicBlock, Bottleneck))]
+    for block in blocks if zero_init_residual else []:
+        init.zeros_(block.last_gain)
 
 
 class ResNet(Module):

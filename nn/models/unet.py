@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import numpy as np
-
 from tinygrad_tr.arguments import whole
 from tinygrad_tr.errors import ShapeError
+from tinygrad_tr.rules.joining import concatenate
 from tinygrad_tr.tensor import Tensor
 
 from ..containers import Sequential
@@ -53,7 +52,7 @@ class UNet(Module):
         draw_filters(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.shape[-1] % 2**self.depth or x.shape[-2] % 2**self.depth:
+        if any(n % 2**self.depth for n in x.shape[2:]):
             raise ShapeError(
                 "UNet", f"the picture cannot be halved {self.depth} times", got=f"x {x.shape}",
                 wanted=f"height and width multiples of {2**self.depth}; nn.functional.pad",
@@ -66,5 +65,5 @@ class UNet(Module):
         x = self.bottom(x)
         for enlarge, convolve, skip in zip(self.up, self.decoder, reversed(seen), strict=True):
             x = enlarge(x)
-            x = convolve(np.concatenate([skip, x], axis=1) if self.skips else x)
+            x = convolve(concatenate([skip, x], axis=1) if self.skips else x)
         return self.head(x)

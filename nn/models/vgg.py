@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinygrad_tr.errors import ArgumentError
 from tinygrad_tr.tensor import Tensor
 
 from .. import functional as F
@@ -38,6 +39,13 @@ class VGG(Module):
         in_channels: int = 3,
         width_mult: float = 1.0,
     ) -> None:
+        if len(convolutions) != len(CHANNELS):
+            raise ArgumentError(
+                "VGG",
+                "there are five stages",
+                got=f"{convolutions=}",
+                wanted="such as (2, 2, 3, 3, 3)",
+            )
         self.features = Sequential()
         channels = in_channels
         for count, full_width in zip(convolutions, CHANNELS, strict=True):

@@ -19,13 +19,14 @@ on, kernels/shifted_rows.py does the same in compiled loops, where there is a co
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tinygrad_tr.kernels import shifted_rows
 from tinygrad_tr.kernels.compiled import possible
+from tinygrad_tr.kernels.unfolding import frame, windows_of
 
 Array = Any
 Sizes = tuple[int, ...]
@@ -67,20 +68,14 @@ def conv_transpose(
             groups=groups,
         )  # fmt: skip
     w = np.swapaxes(weight.reshape(groups, members, -1), 1, 2)
-    spans = spans_of(y.shape[2:], kernel, stride, dilation)
-    whole = map(max, spans, (n + p for n, p in zip(size, padding, strict=True)))
-    framed = np.zeros((len(y), channels, *whole), np.result_type(y, weight))
-    written = windows_of(framed, y.shape[2:], kernel, stride, (0,) * len(size), dilation)
+    out, written = frame(y, size, y.shape[2:], kernel, stride, padding, dilation, channels)
     for part in parts(y.shape, written.shape):
         tile = y[part[0], :, part[1]]
         products = np.matmul(w, tile.reshape(len(tile), groups, members, -1))
         products = products.reshape(len(tile), channels, *kernel, *tile.shape[2:])
         for tap in np.ndindex(kernel):
-            # In one tap no two positions write to one place.
             written[(part[0], slice(None), part[1], ..., *tap)] += products[:, :, *tap]
-    inner = tuple(slice(p, p + n) for n, p in zip(size, padding, strict=True))
-    out = np.ascontiguousarray(framed[:, :, *inner])
-    return out if bias is None else with_bias(out, bias)
+    return np.ascontiguousarray(out if bias is None else with_bias(out, bias))
 
 
 def conv_filter(
@@ -109,36 +104,6 @@ def with_bias(out: Array, bias: Array) -> Array:
 
 
 # ------------------------------------------------------------------ windows
-
-
-def spans_of(
-    positions: Sequence[int], kernel: Sequence[int], stride: Sizes, dilation: Sizes
-) -> Sizes:
-    """How far the windows reach along each axis."""
-    return tuple(
-        (m - 1) * s + (k - 1) * d + 1 if m else 0
-        for m, k, s, d in zip(positions, kernel, stride, dilation, strict=True)
-    )
-
-
-def windows_of(
-    x: Array, positions: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes
-) -> Array:
-    """A view (N, C, *positions, *kernel) of x, or of x with zeros around it if there are any."""
-    spans = spans_of(positions, kernel, stride, dilation)
-    after = [max(0, span - p - n) for span, p, n in zip(spans, padding, x.shape[2:], strict=True)]
-    if any(padding) or any(after):
-        x = np.pad(x, ((0, 0), (0, 0), *zip(padding, after, strict=True)))
-    steps = x.strides[2:]
-    return np.lib.stride_tricks.as_strided(
-        x,
-        (*x.shape[:2], *positions, *kernel),
-        (
-            *x.strides[:2],
-            *(step * s for step, s in zip(steps, stride, strict=True)),
-            *(step * d for step, d in zip(steps, dilation, strict=True)),
-        ),
-    )
 
 
 def parts(shape: Sizes, windows: Sizes) -> Iterator[tuple[slice, slice]]:
