@@ -5,6 +5,7 @@ An example is a row: X (m, features), y (m,) integers. The same seed gives the s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -60,15 +61,18 @@ def squares(m: int = 209, size: int = 64, seed: int = 0) -> tuple[Array, Array]:
     return pictures, y
 
 
-def shapes(m: int = 80, size: int = 16, noise: float = 0.1, seed: int = 0) -> tuple[Array, Array]:
+def shapes(
+    m: int = 80, size: int = 16, noise: float = 0.1, seed: int = 0, shift: float = 1 / 8
+) -> tuple[Array, Array]:
     """A square, disc, cross or triangle (0 to 3), light on dark: (m, 1, size, size), y (m,).
 
-    Float32 in [0, 1]. Place and size vary, and a triangle points in any of four directions.
+    Float32 in [0, 1]. Place, by `shift` of the size in each direction, and size vary, and a
+    triangle points in any of four directions.
     """
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 4, m)
     radius = rng.uniform(size / 5, size / 3, (m, 1, 1))
-    centre = (size - 1) / 2 + rng.uniform(-size / 8, size / 8, (2, m, 1, 1))
+    centre = (size - 1) / 2 + rng.uniform(-size * shift, size * shift, (2, m, 1, 1))
     down, right = np.arange(size)[:, None] - centre[0], np.arange(size) - centre[1]
     box, cross = np.maximum(abs(down), abs(right)), np.minimum(abs(down), abs(right))
     direction = rng.integers(0, 4, (m, 1, 1))
@@ -85,6 +89,43 @@ def shapes(m: int = 80, size: int = 16, noise: float = 0.1, seed: int = 0) -> tu
     )
     pictures = 0.1 + 0.8 * inside + noise * rng.standard_normal((m, size, size))
     return np.clip(pictures, 0, 1).astype(np.float32)[:, None], y
+
+
+FIGURES: dict[str, Callable[[Array, Array], Array]] = {  # which points (down, right) are inside
+    "disc": lambda d, r: d**2 + r**2 <= 0.9,
+    "ring": lambda d, r: abs(d**2 + r**2 - 0.65) <= 0.35,
+    "square": lambda d, r: np.maximum(abs(d), abs(r)) <= 0.8,
+    "frame": lambda d, r: abs(np.maximum(abs(d), abs(r)) - 0.7) <= 0.2,
+    "diamond": lambda d, r: abs(d) + abs(r) <= 1,
+    "triangle": lambda d, r: (abs(d) <= 0.9) & (2 * abs(r) <= d + 0.9),
+    "plus": lambda d, r: (np.minimum(abs(d), abs(r)) <= 0.2) & (np.maximum(abs(d), abs(r)) <= 1),
+    "times": lambda d, r: (abs(abs(d) - abs(r)) <= 0.3) & (np.maximum(abs(d), abs(r)) <= 0.8),
+    "two bars": lambda d, r: (abs(abs(d) - 0.6) <= 0.25) & (abs(r) <= 0.9),
+    "moon": lambda d, r: (d**2 + r**2 <= 1) & (d**2 + (r - 0.6) ** 2 > 0.7),
+}
+
+
+def figures(m: int, size: int = 32, noise: float = 0.05, seed: int = 0) -> tuple[Array, Array]:
+    """One of the ten FIGURES (0 to 9) in any colour on any other: (m, 3, size, size), y (m,).
+
+    Float32 in [0, 1]. Place and size vary; the colours say nothing about the class.
+    """
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, len(FIGURES), m)
+    radius = rng.uniform(size / 5, size / 3, m)
+    centre = (size - 1) / 2 + rng.uniform(-size / 8, size / 8, (2, m))
+    ground = rng.uniform(0, 1, (m, 3, 1, 1))
+    colour = (ground + rng.uniform(0.35, 0.65, (m, 3, 1, 1))) % 1  # far from it in every channel
+    pictures = np.empty((m, 3, size, size), np.float32)
+    axis, inside = np.arange(size), list(FIGURES.values())
+    for i, label in enumerate(y):
+        down, right = (axis - centre[:, i, None]) / radius[i]
+        chosen = inside[label](down[:, None], right)
+        picture = np.where(chosen, colour[i], ground[i]) + noise * rng.standard_normal(
+            (3, size, size)
+        )
+        pictures[i] = np.clip(picture, 0, 1)
+    return pictures, y
 
 
 def logistic(

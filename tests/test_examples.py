@@ -11,6 +11,10 @@ from tinygrad_tr.examples.__main__ import names
 # Shorter runs where the whole takes long; the goals stay the same.
 SHORTER: dict[str, dict[str, int]] = {
     "course2_regularisation": {"steps": 1000},
+    "course4_lenet": {"epochs": 3},
+    "course4_segmentation": {"steps": 220},
+    "course4_why_convolutions": {"seeds": 1},
+    "course4_networks": {"size": 64},
 }
 
 

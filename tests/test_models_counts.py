@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tracemalloc
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -78,7 +79,12 @@ def test_the_lenet_of_1998_had_one_channel_tanh_and_averages():
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
-    [("vgg11", 132_863_336), ("vgg13", 133_047_848), ("vgg16", 138_357_544), ("vgg19", 143_667_240)],
+    [
+        ("vgg11", 132_863_336),
+        ("vgg13", 133_047_848),
+        ("vgg16", 138_357_544),
+        ("vgg19", 143_667_240),
+    ],
 )
 def test_vgg_has_the_parameters_of_the_literature(name, parameters):
     build = getattr(models, name)
@@ -87,7 +93,7 @@ def test_vgg_has_the_parameters_of_the_literature(name, parameters):
 
 def test_vgg_16_counted_by_shape_arithmetic():
     channels = [3, 64, 64, 128, 128, 256, 256, 256, *[512] * 6]
-    convolutions = sum(3 * 3 * n * m + m for n, m in zip(channels, channels[1:], strict=False))
+    convolutions = sum(3 * 3 * n * m + m for n, m in pairwise(channels))
     dense = sum(n * m + m for n, m in [(7 * 7 * 512, 4096), (4096, 4096), (4096, 1000)])
     assert convolutions + dense == 138_357_544
 
@@ -149,8 +155,9 @@ def efficientnet_parameters(width, depth):
 
     n = eights(32 * width)
     total = filters(3, n, 3)
-    for expand, f, channels, blocks in [(1, 3, 16, 1), (6, 3, 24, 2), (6, 5, 40, 2), (6, 3, 80, 3),
-                                        (6, 5, 112, 3), (6, 5, 192, 4), (6, 3, 320, 1)]:  # fmt: skip
+    stages = [(1, 3, 16, 1), (6, 3, 24, 2), (6, 5, 40, 2), (6, 3, 80, 3), (6, 5, 112, 3),
+              (6, 5, 192, 4), (6, 3, 320, 1)]  # fmt: skip
+    for expand, f, channels, blocks in stages:
         for _ in range(math.ceil(depth * blocks)):
             wide, squeezed, m = expand * n, n // 4, eights(channels * width)
             total += filters(n, wide, 1) if expand > 1 else 0
@@ -252,4 +259,4 @@ def test_a_summary_needs_no_more_memory_than_a_forward_pass():
         forward = peak(lambda: model(x))
     activations = nn.summary(model, x).total_activation_bytes
     assert activations > 2e6
-    assert peak(lambda: nn.summary(model, x)) < forward + 0.25 * activations
+    assert peak(lambda: nn.summary(model, x)) < forward + 0.1 * activations

@@ -18,13 +18,19 @@ PAIRS = {
         lambda: models.AlexNet(7, width_mult=1 / 16),
         lambda t: t.alexnet(7, 4, 12, 24, 16, 256), (2, 3, 63, 70),
     ),
-    "VGG-11": (lambda: models.vgg11(5, width_mult=1 / 16), lambda t: t.vgg(11, 5, 16), (1, 3, 32, 32)),
+    "VGG-11": (
+        lambda: models.vgg11(5, width_mult=1 / 16), lambda t: t.vgg(11, 5, 16), (1, 3, 32, 32),
+    ),
     "VGG-13, batch norm": (
         lambda: models.vgg13(5, width_mult=1 / 16, batch_norm=True),
         lambda t: t.vgg(13, 5, 16, batch_norm=True), (2, 3, 32, 32),
     ),
-    "VGG-16": (lambda: models.vgg16(5, width_mult=1 / 16), lambda t: t.vgg(16, 5, 16), (1, 3, 32, 32)),
-    "VGG-19": (lambda: models.vgg19(5, width_mult=1 / 16), lambda t: t.vgg(19, 5, 16), (1, 3, 32, 32)),
+    "VGG-16": (
+        lambda: models.vgg16(5, width_mult=1 / 16), lambda t: t.vgg(16, 5, 16), (1, 3, 32, 32),
+    ),
+    "VGG-19": (
+        lambda: models.vgg19(5, width_mult=1 / 16), lambda t: t.vgg(19, 5, 16), (1, 3, 32, 32),
+    ),
     "ResNet-18": (
         lambda: models.resnet18(6, width=8),
         lambda t: t.ResNet(t.BasicBlock, (2, 2, 2, 2), 6, 8), (3, 3, 45, 38),
@@ -41,7 +47,9 @@ PAIRS = {
         lambda: models.resnet32(shortcut="projection", width=8),
         lambda t: t.ResNet(t.BasicBlock, (5, 5, 5), 10, 8, cifar=True), (2, 3, 12, 12),
     ),
-    "network in network": (models.NetworkInNetwork, lambda t: t.NetworkInNetwork(10), (1, 3, 13, 12)),
+    "network in network": (
+        models.NetworkInNetwork, lambda t: t.NetworkInNetwork(10), (1, 3, 13, 12),
+    ),
     "GoogLeNet": (lambda: models.GoogLeNet(8), lambda t: t.GoogLeNet(8), (2, 3, 40, 47)),
     "MobileNet v1": (
         lambda: models.MobileNetV1(9, 1 / 8), lambda t: t.MobileNetV1(9, 8), (2, 3, 40, 33),
@@ -58,7 +66,7 @@ PAIRS = {
 
 
 def drawn(torch, model, x):
-    """The PyTorch model in float64, its numbers drawn so that signals neither vanish nor explode."""
+    """The PyTorch model in float64, its numbers such that signals neither vanish nor explode."""
     torch.manual_seed(0)
     model.double()
     for name, p in model.named_parameters():
