@@ -19,7 +19,7 @@ from .report import Table
 from .timing import ratio, show
 from .workloads import WORKLOADS, Workload, chosen
 
-MEMORY_WORKLOADS = ("chain-1M", "mlp-784", "mlp-1024", "logistic", "adam")
+MEMORY_WORKLOADS = ("chain-1M", "mlp-784", "mlp-1024", "logistic", "adam", "resnet", "unet")
 IMPORT_ROUNDS = 7
 MEMORY_STEPS = 3
 MIB = 2**20
@@ -89,10 +89,13 @@ class Growth:
 
 def memory(names: Collection[str], peers: Collection[str]) -> list[Growth]:
     """Of the named workloads, or those that need memory worth speaking of; Linux only."""
-    return [
-        Growth(workload, {peer: growth_in_fresh_process(workload.name, peer) for peer in peers})
-        for workload in chosen(names or MEMORY_WORKLOADS)
-    ]
+    found = []
+    for workload in chosen(names or MEMORY_WORKLOADS):
+        able = [peer for peer in peers if hasattr(load(peer), workload.program)]
+        found.append(
+            Growth(workload, {peer: growth_in_fresh_process(workload.name, peer) for peer in able})
+        )
+    return found
 
 
 def growth_in_fresh_process(workload: str, peer: str) -> int:
@@ -132,12 +135,18 @@ def resident(which: str) -> int:
 
 def memory_table(grown: Sequence[Growth], against: str) -> Table:
     """A row per workload: the reference's MiB, and each peer's as a ratio to it."""
-    others = [peer for peer in grown[0].by_peer if peer != against]
+    others = list(dict.fromkeys(peer for found in grown for peer in found.by_peer))
+    others.remove(against)
     rows = [
         [
             found.workload.title,
             f"{found.by_peer[against] / MIB:.1f}",
-            *(f"{found.by_peer[peer] / max(found.by_peer[against], 1):.2f}" for peer in others),
+            *(
+                f"{found.by_peer[peer] / max(found.by_peer[against], 1):.2f}"
+                if peer in found.by_peer
+                else ""
+                for peer in others
+            ),
         ]
         for found in grown
     ]

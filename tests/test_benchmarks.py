@@ -30,16 +30,19 @@ def no_pause(monkeypatch):
 # --------------------------------------------------------------------------- the peers agree
 
 
-@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda w: w.name)
+WRITTEN_BY_HAND = [w for w in WORKLOADS if hasattr(peers.load(BY_HAND), w.program)]
+
+
+@pytest.mark.parametrize("workload", WRITTEN_BY_HAND, ids=lambda w: w.name)
 def test_ours_computes_what_numpy_by_hand_does(workload):
     compare.check(workload, {peer: peers.load(peer) for peer in (OURS, BY_HAND)})
 
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("workload", WORKLOADS, ids=lambda w: w.name)
-def test_pytorch_computes_what_numpy_by_hand_does(workload):
+def test_ours_computes_what_pytorch_does(workload):
     pytest.importorskip("torch")
-    compare.check(workload, {peer: peers.load(peer) for peer in ("torch", BY_HAND)})
+    compare.check(workload, {peer: peers.load(peer) for peer in ("torch", OURS)})
 
 
 @pytest.mark.parametrize("name", ["autograd", "jax", "micrograd"])
@@ -65,15 +68,16 @@ def test_a_peer_with_other_numbers_stops_the_comparison(wrong):
 
 
 def test_a_training_step_changes_the_next_loss():
-    for workload in chosen(["mlp-64", "mlp-784", "logistic"]):
+    for workload in chosen(["mlp-64", "mlp-784", "logistic", "lenet", "resnet"]):
         losses = compare.outputs(workload, peers.load(OURS))
         assert losses[0] > losses[1] > losses[2], workload.name
 
 
-def test_every_workload_is_written_for_ours_and_by_hand():
-    for workload in WORKLOADS:
-        for peer in (OURS, BY_HAND):
-            assert hasattr(peers.load(peer), workload.program)
+def test_every_workload_is_written_for_ours_and_all_but_deep_networks_by_hand():
+    assert all(hasattr(peers.load(OURS), workload.program) for workload in WORKLOADS)
+    names = {workload.name for workload in WORKLOADS}
+    by_hand = {workload.name for workload in WRITTEN_BY_HAND}
+    assert names - by_hand == {"resnet", "inverted-residual", "unet"}
     names = [workload.name for workload in WORKLOADS]
     assert len(set(names)) == len(names)
     assert set(compare.QUICK) < set(names)

@@ -233,9 +233,9 @@ def conv_transpose(
         )
         if not target.size:
             continue
-        if all(taps):
-            chosen = w[np.ix_(*map(range, w.shape[:3]), *taps)].reshape(groups, channels, -1)
-            sum_of_shifts(y, chosen, bias, target, axes)
+        chosen = w[:, :, :, *taps]
+        if chosen.size:
+            sum_of_shifts(y, chosen.reshape(groups, channels, -1), bias, target, axes)
         else:  # where no tap writes
             target[...] = 0 if bias is None else bias[:, None, None, None]
     return out.reshape(*out.shape[:2], *size)
@@ -254,15 +254,16 @@ def reading(
 
 def writing(
     begin: int, length: int, positions: int, kernel: int, stride: int, padding: int, dilation: int
-) -> tuple[list[int], Axis]:
+) -> tuple[slice, Axis]:
     """Which taps write to the places begin, begin + s, ... of a transpose's result, and how.
 
     y[j] is written to s·j + d·t − p, that is, to place begin + s·q from j = q + distance/s with
     distance = begin + p − d·t, if s divides it.
     """
-    distances = {t: begin + padding - dilation * t for t in range(kernel)}
-    taps = [t for t, distance in distances.items() if distance % stride == 0]
-    return taps, Axis(length, positions, 1, tuple(distances[t] // stride for t in taps))
+    distances = [begin + padding - dilation * t for t in range(kernel)]
+    first = next((t for t, distance in enumerate(distances) if distance % stride == 0), kernel)
+    taps = slice(first, None, stride // math.gcd(stride, dilation))
+    return taps, Axis(length, positions, 1, tuple(n // stride for n in distances[taps]))
 
 
 def three(numbers: Sequence[int], fill: int) -> tuple[int, int, int]:
