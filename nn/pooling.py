@@ -13,6 +13,14 @@ from .functional.pooling import Output
 from .module import Module
 
 
+def laid_out(
+    kernel: PerAxis, stride: PerAxis, padding: PerAxis, *facts: tuple[str, Any, Any]
+) -> str:
+    """How windows lie, where it is not the usual: side by side, without a border."""
+    words = [("kernel_size", kernel, None), ("stride", stride, kernel), ("padding", padding, 0)]
+    return ", ".join(f"{name}={value}" for name, value, usual in [*words, *facts] if value != usual)
+
+
 class MaxPool(Module):
     """The largest of each window; see nn.functional.max_pool2d. Course 4, week 1."""
 
@@ -39,10 +47,8 @@ class MaxPool(Module):
         )  # fmt: skip
 
     def extra_repr(self) -> str:
-        return (
-            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
-            f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
-        )
+        facts = ("dilation", self.dilation, 1), ("ceil_mode", self.ceil_mode, False)
+        return laid_out(self.kernel_size, self.stride, self.padding, *facts)
 
 
 class AvgPool(Module):
@@ -73,7 +79,8 @@ class AvgPool(Module):
         return function(x, *facts, self.divisor_override)
 
     def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+        facts = ("ceil_mode", self.ceil_mode, False), ("divisor", self.divisor_override, None)
+        return laid_out(self.kernel_size, self.stride, self.padding, *facts)
 
 
 class LPPool(Module):

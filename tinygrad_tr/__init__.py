@@ -76,6 +76,7 @@ LATER = {
     "project": "tinygrad_tr.project",
     "save": "tinygrad_tr.files",
     "train": "tinygrad_tr.train",
+    "vision": "tinygrad_tr.vision",
 }
 
 

@@ -304,8 +304,9 @@ def norm(
     p = positive(operation, "norm_type", norm_type)
     places = math.prod(per_axis(operation, "kernel_size", kernel_size, axes))
     total = rules.avg_pool(x**p, windows=windows, divisor=product(sizes, x.dtype)) * places
-    zero = total == 0
-    return np.where(zero, 0, np.where(zero, 1, total) ** (1 / p))
+    zero: Any = total == 0
+    out: Any = np.where(zero, 0, np.where(zero, 1, total) ** (1 / p))
+    return out
 
 
 def put_back(
