@@ -19,6 +19,7 @@ class ChannelNorm(Module):
     """What batch and instance norm share: γ, β and running statistics of each channel."""
 
     axes: tuple[int, ...] = ()  # how many axes x may have
+    usually = True  # whether there are parameters and running statistics unless asked for
 
     def __init__(
         self,
@@ -58,10 +59,11 @@ class ChannelNorm(Module):
             )  # fmt: skip
 
     def extra_repr(self) -> str:
-        return (
-            f"{self.num_features}, eps={self.eps:g}, momentum={self.momentum}, "
-            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
+        usual = {"eps": 1e-5, "momentum": 0.1} | dict.fromkeys(
+            ("affine", "track_running_stats"), self.usually
         )
+        facts = [f"{k}={getattr(self, k)}" for k, v in usual.items() if getattr(self, k) != v]
+        return ", ".join([str(self.num_features), *facts])
 
 
 class BatchNorm(ChannelNorm):
@@ -125,6 +127,8 @@ class InstanceNorm(ChannelNorm):
 
     By default without γ and β and without running statistics. arXiv 1607.08022.
     """
+
+    usually = False
 
     def __init__(
         self,
