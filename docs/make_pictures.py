@@ -12,7 +12,7 @@ from typing import Any
 
 import tinygrad_tr as tt
 from tinygrad_tr import nn
-from tinygrad_tr.examples import course2_paths
+from tinygrad_tr.examples import course2_paths, course4_edges
 
 FOLDER = Path(__file__).parent / "pictures"
 
@@ -52,7 +52,15 @@ def paths() -> None:
         shutil.copy(Path(folder) / "paths.png", FOLDER)
 
 
+def edges() -> None:
+    """Edge filters on a photograph, from the example of that name."""
+    with TemporaryDirectory() as folder:
+        course4_edges.main(Path(folder), steps=1)
+        shutil.copy(Path(folder) / "edges-photo.png", FOLDER / "edges.png")
+
+
 if __name__ == "__main__":
     lecture()
     step()
     paths()
+    edges()
