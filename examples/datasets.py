@@ -139,13 +139,17 @@ def logistic(
     return X, (rng.random(m) < 1 / (1 + np.exp(-X @ w))).astype(int)
 
 
-def photo(size: int = 96) -> Array:
-    """A flower, from scikit-learn's sample images: (3, size, size) float32 in [0, 1]."""
+# Of scikit-learn's sample images, (427, 640, 3) bytes each: where a square of the height begins.
+PHOTOS = {"flower": 180, "china": 100}
+
+
+def photo(size: int = 96, name: str = "flower") -> Array:
+    """A "flower" or a pagoda in "china", from scikit-learn: (3, size, size) float32 in [0, 1]."""
     from sklearn.datasets import load_sample_image
 
-    picture = load_sample_image("flower.jpg")  # (427, 640, 3) bytes
+    picture, left = load_sample_image(f"{name}.jpg"), PHOTOS[name]
     step = len(picture) // size
-    square = picture[: step * size, 180 : 180 + step * size]
+    square = picture[: step * size, left : left + step * size]
     blocks = square.reshape(size, step, size, step, 3).mean(axis=(1, 3))
     return np.moveaxis(blocks / 255, 2, 0).astype(np.float32)
 
