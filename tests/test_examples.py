@@ -17,6 +17,8 @@ SHORTER: dict[str, dict[str, float]] = {
     "course4_segmentation": {"steps": 220},
     "course4_why_convolutions": {"seeds": 1},
     "course4_networks": {"size": 64},
+    "course4_augmentation": {"draws": 1, "steps": 100},
+    "course4_transfer_learning": {"draws": 2, "steps": 40},
     "course4_style": {"size": 56, "steps": 60, "training": 30},
 }
 
