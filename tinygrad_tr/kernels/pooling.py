@@ -1,30 +1,57 @@
 """The largest and the sum of each window over the last axes, and the ways back.
 
-With NumPy an axis is taken after the other, tap by tap: a window of 3 × 3 is one of 3 and one
-of 3. The compiled loop goes once over x.
+With NumPy one axis is taken after the other, tap by tap: windows of 3 × 3 are windows of 3 and
+then windows of 3. Where there is a compiler, kernels/pooling_loops.py goes over x once, in as
+many parts as there are cores.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from tinygrad_tr.kernels import compiled
-from tinygrad_tr.kernels.windows import Windows, taps, whole
+from tinygrad_tr.kernels import compiled, pooling_loops
+from tinygrad_tr.kernels.threads import in_parts
+from tinygrad_tr.kernels.windows import Places, Windows, evenly, taps, whole
 
 Array = Any
 
 
-def planes(x: Array, axes: int) -> Array:
-    """(..., *S) as (planes, |S|), for S the last axes."""
-    return x.reshape(math.prod(x.shape[:-axes]), math.prod(x.shape[-axes:]))
-
-
 def pooled_shape(x: Array, windows: Sequence[Windows]) -> tuple[int, ...]:
     return (*x.shape[: -len(windows)], *(len(w.starts) for w in windows))
+
+
+def along(axis: int, places: Places) -> tuple[Any, ...]:
+    """The index of these places of an axis counted from the end, and all of the others."""
+    return (..., places, *(slice(None),) * (-1 - axis))
+
+
+def loops_fit(x: Array, windows: Sequence[Windows]) -> bool:
+    return len(windows) <= 3 and compiled.worthwhile(x)
+
+
+def row_by_row(
+    loop: Callable[..., None], windows: Sequence[Windows], arrays: Sequence[Array], *scratch: Any
+) -> None:
+    """The loop over all planes of the arrays. Of three axes those missing have length 1.
+
+    Scratch is as long as a row of the first array, one of each dtype; the rest are numbers.
+    """
+    missing = 3 - len(windows)
+    planes = [a.reshape(-1, *(1,) * missing, *a.shape[-len(windows) :]) for a in arrays]
+    facts = [
+        fact for w in [*[whole(1)] * missing, *windows] for fact in (w.starts, w.stops, w.step)
+    ]
+    width = arrays[0].shape[-1]
+
+    def work(first: int, last: int) -> None:
+        own = [np.empty(width, s) if isinstance(s, np.dtype) else s for s in scratch]
+        loop(*(p[first:last] for p in planes), *facts, *own)
+
+    in_parts(len(planes[0]), work)
 
 
 # ------------------------------------------------------------------ the largest
@@ -35,14 +62,22 @@ def largest(x: Array, windows: Sequence[Windows]) -> tuple[Array, Array]:
 
     NaN counts as larger than any number.
     """
-    if len(windows) <= 3 and compiled.worthwhile(x):
+    if loops_fit(x, windows):
         return largest_by_rows(x, windows)
     return largest_by_axes(x, windows)
 
 
-def places_type(size: int) -> Any:
+def places_type(size: int) -> np.dtype[Any]:
     """The smallest integers that can tell `size` places apart."""
     return np.min_scalar_type(max(size - 1, 0))
+
+
+def largest_by_rows(x: Array, windows: Sequence[Windows]) -> tuple[Array, Array]:
+    out = np.empty(pooled_shape(x, windows), x.dtype)
+    places = np.empty(out.shape, places_type(math.prod(x.shape[-len(windows) :])))
+    scratch = x.dtype, np.dtype(np.int64)
+    row_by_row(pooling_loops.largest_rows, windows, (x, out, places), *scratch)
+    return out, places
 
 
 def largest_by_axes(x: Array, windows: Sequence[Windows]) -> tuple[Array, Array]:
@@ -51,97 +86,49 @@ def largest_by_axes(x: Array, windows: Sequence[Windows]) -> tuple[Array, Array]
     size = math.prod(plane)
     places = np.arange(size, dtype=places_type(size)).reshape(plane)
     places = np.broadcast_to(places, x.shape)
-    for axis, along in zip(range(-1, -len(windows) - 1, -1), reversed(windows), strict=True):
-        x, places = largest_along(np.moveaxis(x, axis, 0), np.moveaxis(places, axis, 0), along)
-        x, places = np.moveaxis(x, 0, axis), np.moveaxis(places, 0, axis)
-    return np.ascontiguousarray(x), np.ascontiguousarray(places)
+    for axis in range(-1, -len(windows) - 1, -1):
+        x, places = largest_along(x, places, axis, windows[axis])
+    return x, places
 
 
-def largest_along(x: Array, places: Array, windows: Windows) -> tuple[Array, Array]:
-    """Over the first axis, whose windows all hold something."""
-    out, at = x[windows.starts], places[windows.starts]
-    for members, inside in taps(windows)[1:]:
-        candidate, best = x[inside], out[members]
-        better = (candidate > best) | (candidate != candidate)
-        out[members] = np.where(better, candidate, best)
-        at[members] = np.where(better, places[inside], at[members])
+def largest_along(x: Array, places: Array, axis: int, windows: Windows) -> tuple[Array, Array]:
+    """Over one axis, whose windows all hold something."""
+    first = along(axis, evenly(windows.starts))
+    out, at = np.array(x[first]), np.array(places[first])
+    for members, inside in taps(windows):
+        to, of = along(axis, members), along(axis, inside)
+        better = (x[of] > out[to]) | np.isnan(x[of])
+        out[to] = np.maximum(out[to], x[of])
+        # at = place where better: ten times as fast as np.where, and unsigned integers wrap.
+        at[to] += better * (places[of] - at[to])
     return out, at
-
-
-def largest_by_rows(x: Array, windows: Sequence[Windows]) -> tuple[Array, Array]:
-    """As a loop over up to three axes; those that are missing have the length 1."""
-    missing = 3 - len(windows)
-    plane = (1,) * missing + x.shape[-len(windows) :]
-    bodies = x.reshape(-1, *plane)
-    every = [*[whole(1)] * missing, *windows]
-    out = np.empty(pooled_shape(x, windows), x.dtype)
-    places = np.empty(out.shape, places_type(math.prod(plane)))
-    inner = (len(bodies), *(len(w.starts) for w in every))
-    best, at = np.empty(plane[-1], x.dtype), np.empty(plane[-1], np.int64)
-    facts = [fact for w in every for fact in w]
-    largest_rows(bodies, *facts, best, at, out.reshape(inner), places.reshape(inner))
-    return out, places
-
-
-@compiled.loop
-def largest_rows(
-    x: Array,
-    d_starts: Array, d_stops: Array, d_step: int,
-    h_starts: Array, h_stops: Array, h_step: int,
-    w_starts: Array, w_stops: Array, w_step: int,
-    best: Array, at: Array, out: Array, places: Array,
-) -> None:  # fmt: skip
-    # All rows of a window become one, many columns at a time, before its columns become one.
-    bodies, _, height, width = x.shape
-    for n in range(bodies):
-        for i in range(len(d_starts)):
-            for j in range(len(h_starts)):
-                best[:] = -np.inf
-                at[:] = (d_starts[i] * height + h_starts[j]) * width + np.arange(width)
-                for d in range(d_starts[i], d_stops[i], d_step):
-                    for h in range(h_starts[j], h_stops[j], h_step):
-                        row, first = x[n, d, h], (d * height + h) * width
-                        for w in range(width):
-                            better = (row[w] > best[w]) | (row[w] != row[w])
-                            at[w] = first + w if better else at[w]
-                            best[w] = row[w] if better else best[w]
-                for k in range(len(w_starts)):
-                    top, where = best[w_starts[k]], at[w_starts[k]]
-                    for w in range(w_starts[k] + w_step, w_stops[k], w_step):
-                        better = (best[w] > top) | (best[w] != best[w])
-                        better |= (best[w] == top) & (at[w] < where)
-                        top = best[w] if better else top
-                        where = at[w] if better else where
-                    out[n, i, j, k], places[n, i, j, k] = top, where
 
 
 # ------------------------------------------------------------------ places
 
 
+def flat(x: Array, axes: int) -> Array:
+    """(..., *S) as (planes, |S|), for S the last axes."""
+    return x.reshape(math.prod(x.shape[:-axes]), math.prod(x.shape[-axes:]))
+
+
 def picked(x: Array, places: Array, axes: int) -> Array:
     """The numbers of each plane at its places."""
-    flat = planes(places, axes)
-    return np.take_along_axis(planes(x, axes), flat.astype(np.intp), 1).reshape(places.shape)
+    at = flat(places, axes).astype(np.intp)
+    return np.take_along_axis(flat(x, axes), at, 1).reshape(places.shape)
 
 
 def put(g: Array, places: Array, shape: tuple[int, ...], axes: int) -> Array:
     """Zeros of the shape with the numbers of g added to each plane at its places."""
     out = np.zeros(shape, g.dtype)
-    numbers, flat = planes(g, axes), planes(places, axes)
+    arrays = flat(g, axes), flat(places, axes), flat(out, axes)
+    planes, size = arrays[2].shape
     if compiled.worthwhile(g):
-        put_places(numbers, flat, planes(out, axes))
+        in_parts(planes, lambda a, b: pooling_loops.put_places(*(x[a:b] for x in arrays)))
     else:
-        count, size = planes(out, axes).shape
-        within = flat + size * np.arange(count)[:, None]
-        np.add.at(out.reshape(-1), within.reshape(-1), numbers.reshape(-1))
+        within = arrays[1] + size * np.arange(planes)[:, None]
+        np.add.at(out.reshape(-1), within.reshape(-1), g.reshape(-1))
     return out
-
-
-@compiled.loop
-def put_places(g: Array, places: Array, out: Array) -> None:
-    for n in range(len(g)):
-        for i in range(g.shape[1]):
-            out[n, places[n, i]] += g[n, i]
 
 
 # ------------------------------------------------------------------ the sum
@@ -149,24 +136,53 @@ def put_places(g: Array, places: Array, out: Array) -> None:
 
 def summed(x: Array, windows: Sequence[Windows]) -> Array:
     """The sum of each window."""
-    for axis, along in enumerate(windows, -len(windows)):
-        out = np.zeros((len(along.starts), *np.delete(x.shape, axis)), x.dtype)
-        x = np.moveaxis(x, axis, 0)
-        for members, inside in taps(along):
-            out[members] += x[inside]
-        x = np.moveaxis(out, 0, axis)
+    if loops_fit(x, windows):
+        return summed_by_rows(x, windows)
+    return summed_by_axes(x, windows)
+
+
+def summed_by_rows(x: Array, windows: Sequence[Windows]) -> Array:
+    out = np.empty(pooled_shape(x, windows), x.dtype)
+    row_by_row(pooling_loops.sum_rows, windows, (x, out), x.dtype, x.dtype.type(0))
+    return out
+
+
+def summed_by_axes(x: Array, windows: Sequence[Windows]) -> Array:
+    for axis in range(-1, -len(windows) - 1, -1):
+        out = np.zeros(resized(x, axis, len(windows[axis].starts)), x.dtype)
+        for members, inside in taps(windows[axis]):
+            out[along(axis, members)] += x[along(axis, inside)]
+        x = out
     return x
 
 
 def spread(g: Array, windows: Sequence[Windows], plane: tuple[int, ...]) -> Array:
     """Each number added to all places of its window; adjoint of the sum."""
-    for axis, along, n in zip(range(-len(windows), 0), windows, plane, strict=True):
-        out = np.zeros((n, *np.delete(g.shape, axis)), g.dtype)
-        g = np.moveaxis(g, axis, 0)
-        for members, inside in taps(along):
+    if loops_fit(g, windows):
+        return spread_by_rows(g, windows, plane)
+    return spread_by_axes(g, windows, plane)
+
+
+def spread_by_rows(g: Array, windows: Sequence[Windows], plane: tuple[int, ...]) -> Array:
+    out = np.empty((*g.shape[: -len(windows)], *plane), g.dtype)
+    row_by_row(pooling_loops.spread_rows, windows, (out, g), g.dtype, g.dtype.type(0))
+    return out
+
+
+def spread_by_axes(g: Array, windows: Sequence[Windows], plane: tuple[int, ...]) -> Array:
+    for axis in range(-len(windows), 0):
+        out = np.zeros(resized(g, axis, plane[axis]), g.dtype)
+        for members, inside in taps(windows[axis]):
             if isinstance(inside, slice):
-                out[inside] += g[members]
-            else:
-                np.add.at(out, inside, g[members])  # two windows may begin at one place
-        g = np.moveaxis(out, 0, axis)
+                out[along(axis, inside)] += g[along(axis, members)]
+            else:  # two windows may begin at one place
+                np.add.at(out, along(axis, inside), g[along(axis, members)])
+        g = out
     return g
+
+
+def resized(x: Array, axis: int, n: int) -> list[int]:
+    """The shape of x with another length along an axis."""
+    shape = list(x.shape)
+    shape[axis] = n
+    return shape

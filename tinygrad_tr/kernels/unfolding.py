@@ -51,9 +51,7 @@ def unfold(
     return np.ascontiguousarray(windows.transpose(order))
 
 
-def fold(
-    columns: Array, *, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes
-) -> Array:
+def fold(columns: Array, *, size: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Array:
     """The sum of windows in their places: (N, C, *kernel, *positions) -> (N, C, *size)."""
     axes = len(size)
     kernel, positions = columns.shape[2 : 2 + axes], columns.shape[2 + axes :]

@@ -13,12 +13,13 @@ Places = Any  # a slice, or an array of indices
 class Windows(NamedTuple):
     """Window i holds the places starts[i], starts[i] + step, ... below stops[i].
 
-    All of them lie on the axis: what would be padding is left out.
+    All of them lie on the axis: `skipped` places before them would be padding.
     """
 
     starts: Array
     stops: Array
-    step: int = 1
+    step: int
+    skipped: Array
 
     def __repr__(self) -> str:
         return f"{len(self.starts)} windows of up to {self.counts().max(initial=0)}"
@@ -40,14 +41,14 @@ def sliding(
         after = len(starts) * stride - padding
         starts = np.append(starts, after) if after < n else starts
     stops = np.minimum(starts + dilation * (kernel - 1) + 1, n)
-    before = np.maximum(-(starts // dilation), 0)  # as many places lie in the padding
-    return Windows(starts + before * dilation, stops, dilation)
+    skipped = np.maximum(-(starts // dilation), 0)
+    return Windows(starts + skipped * dilation, stops, dilation, skipped)
 
 
 def adaptive(n: int, count: int) -> Windows:
     """So many windows of about equal length that cover an axis of n; some overlap by one."""
     i = np.arange(count)
-    return Windows(i * n // count, -(-(i + 1) * n // count))
+    return Windows(i * n // count, -(-(i + 1) * n // count), 1, np.zeros(count, int))
 
 
 def whole(n: int) -> Windows:
@@ -56,20 +57,22 @@ def whole(n: int) -> Windows:
 
 
 def taps(windows: Windows) -> list[tuple[Places, Places]]:
-    """For t = 0, 1, ...: the windows that have a t-th place, and these places.
+    """For t = 0, 1, ...: the windows whose t-th place is on the axis, and these places.
 
     Each is a slice where it is evenly spaced, so that taking it copies nothing.
     """
-    counts = windows.counts()
-    members = [np.flatnonzero(counts > t) for t in range(counts.max(initial=0))]
-    return [
-        (evenly(i), evenly(windows.starts[i] + t * windows.step)) for t, i in enumerate(members)
-    ]
+    ends = windows.skipped + windows.counts()
+    found = []
+    for t in range(ends.max(initial=0)):
+        members = np.flatnonzero((windows.skipped <= t) & (t < ends))
+        inside = windows.starts + (t - windows.skipped) * windows.step
+        found.append((evenly(members), evenly(inside[members])))
+    return found
 
 
 def evenly(indices: Array) -> Places:
     """Indices that never fall, as a slice if they rise in equal steps."""
     step = indices[1] - indices[0] if len(indices) > 1 else 1
-    if step > 0 and (np.diff(indices) == step).all():
+    if len(indices) and step > 0 and (np.diff(indices) == step).all():
         return slice(indices[0], indices[-1] + 1, step)
     return indices
