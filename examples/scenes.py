@@ -5,6 +5,7 @@ The colours say nothing: an object is told by its shape alone. The same seed giv
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,8 @@ from tinygrad_tr.examples.datasets import FIGURES
 Array = np.ndarray[Any, Any]
 
 CLASSES = ("disc", "square", "triangle")
-CELLS = 3  # the midpoints of a scene lie in different cells of a grid of 3 × 3
+CELLS = 3  # a detector with a grid of 3 × 3 cells can be asked for all objects of a scene
+COLOURS = np.array(list(permutations((0.4, 0.7, 1.0))), np.float32)
 
 
 class Scenes(NamedTuple):
@@ -39,10 +41,10 @@ def scenes(
     noise: float = 0.05,
     seed: int = 0,
 ) -> Scenes:
-    """1 to `most` objects in each of m scenes, half of them tall and half of them wide.
+    """1 to `most` (at most 6) objects in each of m scenes, half of them tall and half of them wide.
 
-    The boxes of a scene do not overlap. With `crossing` they may: a tall and a wide object can
-    even have their midpoints in the same cell, and the later object is in front.
+    The boxes of a scene do not overlap, and their midpoints are in different cells; but with
+    `crossing` a tall and a wide one can share a cell, the later one in front.
     """
     rng = np.random.default_rng(seed)
     pictures = np.empty((m, 3, size, size), np.float32)
@@ -52,12 +54,12 @@ def scenes(
     for picture, label_map in zip(pictures, labels, strict=True):
         placed: list[Array] = []
         names = []
-        for _ in range(rng.integers(1, most + 1)):
+        for colour in rng.permutation(COLOURS)[: rng.integers(1, most + 1)]:
             name = int(rng.integers(len(CLASSES)))
             near = placed[-1] if crossing and placed and rng.random() < 0.5 else None
             mask, box = place(rng, name, size, near)
             if all(apart(box, other, crossing) for other in placed):
-                picture[:, mask] = rng.uniform(0.5, 1, (3, 1))
+                picture[:, mask] = colour[:, None]
                 label_map[mask] = name + 1
                 placed.append(box)
                 names.append(name)
@@ -72,12 +74,14 @@ def place(
 ) -> tuple[Array, Array]:
     """An object somewhere, or across another one: its pixels (size, size), and its box (4,)."""
     radii = size * np.array([rng.uniform(0.2, 0.28), rng.uniform(0.12, 0.15)])
-    tall = is_tall(near) ^ True if near is not None else rng.random() < 0.5
+    tall = rng.random() < 0.5 if near is None else not is_tall(near)
     down, right = radii if tall else radii[::-1]
-    if near is None:
-        x, y = rng.uniform(right, size - right), rng.uniform(down, size - down)
-    else:
-        x, y = size * (near[:2] + near[2:]) / 2 + size * rng.uniform(-0.08, 0.08, 2)
+    low, high = np.array([right, down]), size - np.array([right, down])
+    centre = rng.uniform(low, high)
+    if near is not None:
+        jitter = size * rng.uniform(-0.08, 0.08, 2)
+        centre = np.clip(size * (near[:2] + near[2:]) / 2 + jitter, low, high)
+    x, y = centre
     axis = np.arange(size) + 0.5
     mask = FIGURES[CLASSES[name]]((axis[:, None] - y) / down, (axis - x) / right)
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
@@ -86,9 +90,9 @@ def place(
 
 def apart(box: Array, other: Array, crossing: bool) -> bool:
     """Whether a detector can be asked for both."""
-    if not crossing:
-        return bool((box[:2] >= other[2:]).any() or (box[2:] <= other[:2]).any())
-    return cell_of(box) != cell_of(other) or is_tall(box) != is_tall(other)
+    if cell_of(box) == cell_of(other):
+        return crossing and is_tall(box) != is_tall(other)
+    return bool((box[:2] >= other[2:]).any() or (box[2:] <= other[:2]).any())
 
 
 def is_tall(box: Array) -> bool:
