@@ -14,6 +14,7 @@ import tinygrad_tr as tt
 from tinygrad_tr.kernels import compiled
 from tinygrad_tr.kernels import normalisation as norms
 from tinygrad_tr.kernels.moments import lengthened, moments, total
+from tinygrad_tr.kernels.scattering import added_rows
 
 RNG = np.random.default_rng(0)
 SHAPE = (3, 4, 2, 5)
@@ -181,6 +182,20 @@ def test_without_a_compiler_numpy_does_it(monkeypatch):
 )
 def test_what_a_loop_would_not_speed_up_or_not_take_is_left_to_numpy(x):
     assert not compiled.worthwhile(x)
+
+
+@pytest.mark.parametrize(("shape", "axis", "indices"), [
+    ((50, 400), 0, RNG.integers(-50, 50, (8, 20))),
+    ((3, 40, 90), 1, np.repeat(np.arange(40), 3)),
+    ((30, 20, 9), 2, np.arange(40) % 7),
+])  # fmt: skip
+def test_many_rows_are_added_as_numpy_adds_them(shape, axis, indices, monkeypatch):
+    pytest.importorskip("numba")
+    x = RNG.standard_normal((*shape[:axis], *indices.shape, *shape[axis + 1 :]))
+    assert compiled.worthwhile(x)
+    by_loop = added_rows(x, indices, axis, shape)
+    monkeypatch.setattr(compiled, "available", lambda: False)
+    np.testing.assert_allclose(added_rows(x, indices, axis, shape), by_loop, atol=1e-10)
 
 
 STEPS = """

@@ -210,7 +210,7 @@ def test_boxes_that_are_none_are_refused(function):
     with pytest.raises(tt.ArgumentError, match=r"ends before it begins"):
         function([[0, 3, 1, 1]])
     for number in (np.nan, np.inf):
-        with pytest.raises(tt.ArgumentError, match=f"a box is not finite\n.*{number} in row 0"):
+        with pytest.raises(tt.ArgumentError, match=rf"a box is not finite\n.*{number} in row 0"):
             function([[0, 0, number, 1]])
     with pytest.raises(tt.ShapeError, match=r"(?s)not a list of boxes.*\(n, 4\)"):
         function([[0, 0, 1]])
@@ -221,7 +221,7 @@ def test_boxes_that_are_none_are_refused(function):
 
 
 def test_a_negative_side_is_refused():
-    with pytest.raises(tt.ArgumentError, match="(?s)negative side.*-1"):
+    with pytest.raises(tt.ArgumentError, match=r"(?s)negative side.*-1"):
         vision.centres_to_corners([[0, 0, 2, -1]])
 
 

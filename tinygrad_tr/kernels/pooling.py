@@ -94,7 +94,7 @@ def largest_by_axes(x: Array, windows: Sequence[Windows]) -> tuple[Array, Array]
 def largest_along(x: Array, places: Array, axis: int, windows: Windows) -> tuple[Array, Array]:
     """Over one axis, whose windows all hold something."""
     first = along(axis, evenly(windows.starts))
-    out, at = np.array(x[first]), np.array(places[first])
+    out, at = np.array(x[first], order="C"), np.array(places[first], order="C")
     for members, inside in taps(windows):
         to, of = along(axis, members), along(axis, inside)
         better = (x[of] > out[to]) | np.isnan(x[of])

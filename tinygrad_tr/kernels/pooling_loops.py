@@ -27,8 +27,9 @@ def largest_rows(
     for n in range(planes):
         for i in range(len(d_starts)):
             for j in range(len(h_starts)):
-                best[:] = -np.inf
-                at[:] = (d_starts[i] * height + h_starts[j]) * width + np.arange(width)
+                first = (d_starts[i] * height + h_starts[j]) * width
+                for w in range(width):
+                    best[w], at[w] = -np.inf, first + w
                 for d in range(d_starts[i], d_stops[i], d_step):
                     for h in range(h_starts[j], h_stops[j], h_step):
                         row, first = x[n, d, h], (d * height + h) * width

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, DtypeError, IndexingError, ShapeError
 from tinygrad_tr.graph import constant
+from tinygrad_tr.kernels.scattering import added_rows
 from tinygrad_tr.operands import Defaults
 from tinygrad_tr.rule import answers, rule
 from tinygrad_tr.rules.axes import axes_of, axis_of, count, kept
@@ -84,10 +85,9 @@ def take_(x, *, indices, axis):
 @rule(linear=True)
 def scatter_rows(x, *, indices, axis, shape):
     """Zeros of the shape with the rows of x added at `indices` along an axis; adjoint of take."""
-    out = np.zeros(shape, x.dtype)
-    at = (slice(None),) * (axis % len(shape))
-    np.add.at(out, (*at, indices), x)
-    return out, lambda g: np.take(g, indices, axis=axis)
+    return added_rows(x, indices, axis % len(shape), shape), lambda g: np.take(
+        g, indices, axis=axis
+    )
 
 
 @answers(np.take)

@@ -101,7 +101,7 @@ def nms(
     corners = np.asarray(value_of(boxes_of("nms", boxes)))
     p = scores_of("nms", scores, len(corners))
     labels = np.zeros(len(p), int) if classes is None else classes_of("nms", classes, len(p))
-    threshold = within("nms", "iou_threshold", iou_threshold, 0, 1)
+    iou_threshold = within("nms", "iou_threshold", iou_threshold, 0, 1)
     if np.isnan(score_threshold):
         raise ArgumentError("nms", "score_threshold is not a number", got="nan", wanted="a number")
     rest = falling(corners, p, labels)
@@ -110,7 +110,7 @@ def nms(
     while rest.size:
         best, rest = rest[0], rest[1:]
         kept.append(best)
-        overlap = iou(corners[best : best + 1], corners[rest])[0] >= threshold
+        overlap = iou(corners[best : best + 1], corners[rest])[0] >= iou_threshold
         rest = rest[~(overlap & (labels[rest] == labels[best]))]
     return np.array(kept, dtype=np.int64)
 
