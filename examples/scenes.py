@@ -38,13 +38,15 @@ def scenes(
     size: int = 24,
     most: int = 3,
     crossing: bool = False,
+    scale: float = 1.0,
     noise: float = 0.05,
     seed: int = 0,
 ) -> Scenes:
     """1 to `most` (at most 6) objects in each of m scenes, half of them tall and half of them wide.
 
     The boxes of a scene do not overlap, and their midpoints are in different cells; but with
-    `crossing` a tall and a wide one can share a cell, the later one in front.
+    `crossing` a tall and a wide one can share a cell, the later one in front. At `scale` 1 they
+    are about half as long as the picture, and a quarter as broad.
     """
     rng = np.random.default_rng(seed)
     pictures = np.empty((m, 3, size, size), np.float32)
@@ -57,7 +59,7 @@ def scenes(
         for colour in rng.permutation(COLOURS)[: rng.integers(1, most + 1)]:
             name = int(rng.integers(len(CLASSES)))
             near = placed[-1] if crossing and placed and rng.random() < 0.5 else None
-            mask, box = place(rng, name, size, near)
+            mask, box = place(rng, name, size, scale, near)
             if all(apart(box, other, crossing) for other in placed):
                 picture[:, mask] = colour[:, None]
                 label_map[mask] = name + 1
@@ -70,16 +72,16 @@ def scenes(
 
 
 def place(
-    rng: np.random.Generator, name: int, size: int, near: Array | None
+    rng: np.random.Generator, name: int, size: int, scale: float, near: Array | None
 ) -> tuple[Array, Array]:
     """An object somewhere, or across another one: its pixels (size, size), and its box (4,)."""
-    radii = size * np.array([rng.uniform(0.2, 0.28), rng.uniform(0.12, 0.15)])
+    radii = scale * size * np.array([rng.uniform(0.2, 0.28), rng.uniform(0.12, 0.15)])
     tall = rng.random() < 0.5 if near is None else not is_tall(near)
     down, right = radii if tall else radii[::-1]
     low, high = np.array([right, down]), size - np.array([right, down])
     centre = rng.uniform(low, high)
     if near is not None:
-        jitter = size * rng.uniform(-0.08, 0.08, 2)
+        jitter = scale * size * rng.uniform(-0.08, 0.08, 2)
         centre = np.clip(size * (near[:2] + near[2:]) / 2 + jitter, low, high)
     x, y = centre
     axis = np.arange(size) + 0.5
