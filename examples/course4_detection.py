@@ -33,26 +33,26 @@ Array = np.ndarray[Any, Any]
 Found = list[vision.Detections]
 ANCHORS = ((1.5, 0.8), (0.8, 1.5))  # (height, width) in cells: tall and wide
 COLOURS = ("#ff5d73", "#4cc9f0", "#ffd166")  # of the classes
-BATCH, STEPS, SEED = 32, 1200, 0
+BATCH, STEPS, SEED = 32, 1500, 0
 
 
 def detector(anchors: int = 1, width: int = 16) -> nn.Module:
     """Pictures (N, 3, 24, 24) -> vectors (N, anchors·8, 3, 3), with logits for p_c and classes."""
-    return nn.Sequential(
-        block(3, width),
-        block(width, 2 * width),
-        block(2 * width, 4 * width),
-        nn.Conv2d(4 * width, 4 * width, 3, padding=1, bias=False),
-        nn.BatchNorm2d(4 * width),
-        nn.ReLU(),
-        nn.Conv2d(4 * width, anchors * (5 + len(CLASSES)), 1),
-    )
+    layers = {
+        "block1": block(3, width),
+        "block2": block(width, 2 * width),
+        "block3": block(2 * width, 4 * width),
+        "block4": block(4 * width, 4 * width, halve=False),
+        "head": nn.Conv2d(4 * width, anchors * (5 + len(CLASSES)), 1),
+    }
+    return nn.Sequential(layers)
 
 
-def block(channels: int, filters: int) -> nn.Module:
-    """Half as high and half as wide: (N, channels, H, W) -> (N, filters, H/2, W/2)."""
+def block(channels: int, filters: int, halve: bool = True) -> nn.Module:
+    """(N, channels, H, W) -> (N, filters, H/2, W/2), or as high and wide as before."""
     conv = nn.Conv2d(channels, filters, 3, padding=1, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(filters), nn.ReLU(), nn.MaxPool2d(2))
+    pool = [nn.MaxPool2d(2)] if halve else []
+    return nn.Sequential(conv, nn.BatchNorm2d(filters), nn.ReLU(), *pool)
 
 
 def loss_of(z: Any, y: Array) -> Any:
@@ -139,7 +139,7 @@ def main(
             Goal(f"precision, {name}", precision, at_least=wanted),
             Goal(f"recall, {name}", recall, at_least=wanted),
         ]
-    unsure = decoded(model, new.pictures, 0.3)
+    unsure = decoded(model, new.pictures, 0.2)
     return Outcome(
         goals,
         [
@@ -164,7 +164,7 @@ def plot_boxes(seen: Scenes, found: Found, file: Path, columns: int = 7) -> Path
     return saved(figure, file)
 
 
-def plot_suppression(seen: Scenes, found: Found, file: Path, columns: int = 6) -> Path:
+def plot_suppression(seen: Scenes, found: Found, file: Path, columns: int = 5) -> Path:
     """Before and after non-max suppression, where it takes away most."""
     left = suppressed(found)
     fewer = [len(b.boxes) - len(a.boxes) for b, a in zip(found, left, strict=True)]
@@ -177,7 +177,7 @@ def plot_suppression(seen: Scenes, found: Found, file: Path, columns: int = 6) -
             outline(ax, d.boxes, [COLOURS[c] for c in d.classes])
             ax.set_title(", ".join(f"{p:.2f}" for p in np.sort(d.scores)[::-1]), fontsize=9)
     class_legend(figure)
-    figure.suptitle("Non-max suppression of all boxes with $p_c$ > 0.3; above each scene its $p_c$")
+    figure.suptitle("Non-max suppression of all boxes with $p_c$ > 0.2; above each scene its $p_c$")
     return saved(figure, file)
 
 

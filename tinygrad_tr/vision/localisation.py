@@ -47,8 +47,10 @@ def localization_loss(
             name, "not the vectors of objects", got=f"{y_hat.shape}, {anchors=}, {coordinates=}",
             wanted="(..., anchors·(1 + coordinates + classes))",
         )  # fmt: skip
-    vectors = y_hat.shape[:-1] + ((anchors, length) if anchors > 1 else (length,))
-    y_hat, target = y_hat.reshape(vectors), value_of(y).reshape(vectors)
+    target = value_of(y)
+    if anchors > 1:
+        vectors = (*y_hat.shape[:-1], anchors, length)
+        y_hat, target = y_hat.reshape(vectors), target.reshape(vectors)
     present = require_targets(name, target)
     p = target[..., 0]
     guess, truth = where(present, y_hat, 0)[..., 1:], np.where(present, target, 0)[..., 1:]
