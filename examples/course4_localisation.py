@@ -60,7 +60,8 @@ def network() -> nn.Module:
     layers: list[nn.Module] = []
     channels = 1
     for filters in (12, 24, 48):
-        layers += [nn.Conv2d(channels, filters, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+        conv = nn.Conv2d(channels, filters, 3, padding=1)
+        layers.append(nn.Sequential(conv, nn.ReLU(), nn.MaxPool2d(2)))
         channels = filters
     layers += [nn.Flatten(), nn.Linear(48 * 4 * 4, 64), nn.ReLU()]
     return nn.Sequential(*layers, vision.LandmarkHead(POINTS, in_features=64))
