@@ -51,6 +51,7 @@ from .convolution import (
 )
 from .distances import CosineSimilarity, PairwiseDistance
 from .dropout import Dropout
+from .embedding import Embedding
 from .linear import Bilinear, Flatten, Identity, Linear, Unflatten
 from .losses import (
     BCELoss,
@@ -116,6 +117,7 @@ from .pooling import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
+from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from .resampling import (
     ChannelShuffle,
     Fold,
@@ -177,6 +179,12 @@ __all__ = [
     "CELU",
     "ELU",
     "GELU",
+    "GRU",
+    "GRUCell",
+    "LSTM",
+    "LSTMCell",
+    "RNN",
+    "RNNCell",
     "GLU",
     "MLP",
     "SELU",
@@ -196,6 +204,7 @@ __all__ = [
     "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GroupNorm",
     "Hardshrink",

@@ -24,7 +24,7 @@ def floor_of(module):
         return None
     if parts[1] in FLOORS:
         return parts[1]
-    shop = {"cli", "data", "files", "metrics", "picture", "project", "train", "vision"}
+    shop = {"cli", "data", "files", "metrics", "picture", "project", "text", "train", "vision"}
     return "shop" if parts[1] in shop else "engine"
 
 

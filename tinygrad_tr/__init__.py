@@ -75,6 +75,7 @@ LATER = {
     "picture": "tinygrad_tr.picture",
     "project": "tinygrad_tr.project",
     "save": "tinygrad_tr.files",
+    "text": "tinygrad_tr.text",
     "train": "tinygrad_tr.train",
     "vision": "tinygrad_tr.vision",
 }

@@ -139,15 +139,18 @@ class Rule(Generic[P]):
         assert self.reference is not None
         out = self.reference(*inputs, **keywords)
         border = {x.node: x for x in inputs if is_tracked(x) and x.node is not None}
-        end_of_out = end_of(out)  # taken now: `out` is bound to the fused rule's node later
+        # Taken now: the outputs are bound to the fused rule's node later.
+        end_of_out = [end_of(part) for part in (out if isinstance(out, tuple) else (out,))]
 
         def joint(g: Any, needs: Sequence[bool]) -> list[Any]:
             ends = [end_of(x) if is_tracked(x) else None for x in inputs]
             aims = [end for end in ends if end is not None]
+            arrived = zip(end_of_out, g if isinstance(out, tuple) else (g,), strict=True)
+            roots, seeds = zip(*((end, g) for end, g in arrived if g is not None), strict=True)
             with enable_grad():
-                _, readings = read(ancestors([end_of_out], border), border, recording=True)
+                _, readings = read(ancestors(roots, border), border, recording=True)
                 found = sweep(
-                    [end_of_out], [g], free=False, readings=readings, targets=aims, beyond=False
+                    roots, seeds, free=False, readings=readings, targets=aims, beyond=False
                 )
             return [found.get(end) for end in ends]
 

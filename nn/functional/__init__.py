@@ -28,7 +28,7 @@ from tinygrad_tr.rules.activations import (
     tanhshrink,
 )  # fmt: skip
 from tinygrad_tr.rules.elementwise import tanh
-from tinygrad_tr.rules.indexing import embedding, one_hot
+from tinygrad_tr.rules.indexing import one_hot
 from tinygrad_tr.rules.shape import flatten
 
 from .activations import glu, log_softmax, prelu, softmax, softmin, threshold
@@ -52,6 +52,7 @@ from .distances import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
+from .embedding import embedding
 from .layers import bilinear, dropout, linear, unflatten
 from .losses import (
     binary_cross_entropy,

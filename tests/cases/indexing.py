@@ -4,6 +4,7 @@ import numpy as np
 
 import tinygrad_tr as tt
 from tests.cases.case import Case, apart, fixed, normal
+from tinygrad_tr.nn import functional as F
 
 x = normal(4, 5)
 rows = np.array([2, 0, 2])
@@ -88,11 +89,12 @@ CASES = [
          lambda a, v: tt.scatter_add(a, 0, np.array([[0, 1, 1], [0, 3, 1]]), v),
          [x, normal(2, 3)], lambda torch, a, v: a.scatter_add(
              0, torch.tensor([[0, 1, 1], [0, 3, 1]]), v)),
-    Case("embedding", lambda w: tt.embedding(np.array([[1, 3], [1, 0]]), w), [x],
+    Case("embedding", lambda w: F.embedding(np.array([[1, 3], [1, 0]]), w), [x],
          lambda torch, w: torch.nn.functional.embedding(torch.tensor([[1, 3], [1, 0]]), w)),
-    Case("embedding", lambda w: tt.embedding(np.array([[1, 3], [1, 0]]), w, padding_idx=1), [x],
+    Case("embedding", lambda w: F.embedding(np.array([[1, 3], [3, 0]]), w, padding_idx=1,
+                                            scale_grad_by_freq=True), [x],
          lambda torch, w: torch.nn.functional.embedding(
-             torch.tensor([[1, 3], [1, 0]]), w, padding_idx=1),
+             torch.tensor([[1, 3], [3, 0]]), w, padding_idx=1, scale_grad_by_freq=True),
          label="padding", tags=frozenset({"padding"})),
     Case("where", lambda a: tt.masked_fill(a, mask, 7.0), [x],
          lambda torch, a: a.masked_fill(torch.tensor(mask), 7.0), label="masked_fill"),

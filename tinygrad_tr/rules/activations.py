@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from tinygrad_tr.errors import ArgumentError
+from tinygrad_tr.errors import ArgumentError, DtypeError, ShapeError, describe
 from tinygrad_tr.rule import rule
 from tinygrad_tr.rules.elementwise import erf_of_array
 
@@ -178,11 +178,35 @@ def hardshrink(x, lambd=0.5):
 
 
 @rule()
-def softmax(x, axis=-1):
-    """e^x / Σ e^x along the axis: positive, sums to 1. Pullback a(g − Σ g a), a the output."""
+def softmax(x, axis=-1, where=None):
+    """e^x / Σ e^x along the axis: positive, sums to 1. Pullback a(g − Σ g a), a the output.
+
+    Where `where` (booleans that broadcast to x) is False, the number has no part in it: it becomes
+    0 and gets the gradient 0. Where none has a part, all are 0.
+    """
+    if where is not None:
+        require_mask("softmax", "where", where, x.shape)
+        x = np.where(where, x, np.finfo(x.dtype).min)
     e = np.exp(x - np.max(x, axis=axis, keepdims=True))
-    out = e / np.sum(e, axis=axis, keepdims=True)
+    if where is not None:
+        e = e * where
+    # The largest adds e⁰, so the sum is at least 1, unless it is one of nothing.
+    out = e / np.maximum(np.sum(e, axis=axis, keepdims=True), 1)
     return out, lambda g: out * (g - np.sum(g * out, axis=axis, keepdims=True))
+
+
+def require_mask(operation, name, mask, shape):
+    """Refuse what is no array of booleans, or would stretch the numbers it stands for."""
+    if not isinstance(mask, np.ndarray) or mask.dtype != bool:
+        raise DtypeError(
+            operation, f"{name} is no mask", got=describe(mask), wanted="an array of booleans"
+        )
+    lengths = zip(mask.shape[::-1], shape[::-1], strict=False)
+    if mask.ndim > len(shape) or any(n not in (1, m) for n, m in lengths):
+        raise ShapeError(
+            operation, f"{name} does not fit", got=f"{mask.shape} for {shape}",
+            wanted="from the last axis on, equal lengths or 1",
+        )  # fmt: skip
 
 
 @rule()

@@ -15,7 +15,7 @@ from tinygrad_tr.rules.axes import axes_of, axis_of, count, kept
 from tinygrad_tr.rules.shape import unbroadcast
 
 __all__ = [
-    "argsort", "embedding", "masked_fill", "median", "nonzero", "one_hot", "repeat",
+    "argsort", "masked_fill", "median", "nonzero", "one_hot", "repeat",
     "scatter_add", "sort", "take", "take_along_axis", "topk",
 ]  # fmt: skip
 
@@ -201,26 +201,16 @@ def one_hot(indices, num_classes=None):
 
 
 @rule(linear=True)
-def embedding_(x, *, indices, padding_idx):
-    """The rows of a table; the padding row gets no gradient."""
+def embedding_(x, *, indices, share):
+    """The rows of a table. A lookup's share of its gradient goes back to its row: all for None."""
     shape = x.shape
 
     def pullback(g):
-        if padding_idx is not None:
-            g = np.where((indices != padding_idx)[..., None], g, 0)
+        if share is not None:
+            g = g * share[..., None]
         return scatter_rows(g, indices=indices, axis=0, shape=shape)
 
     return x[indices], pullback
-
-
-def embedding(indices, weight, padding_idx=None):
-    """(...,) integers and a (V, D) table to the (..., D) rows of the table."""
-    indices = integers("embedding", indices)
-    rows = np.shape(weight)[0]
-    require_inside("embedding", indices, rows, 0, negative=False)
-    if padding_idx is not None:
-        padding_idx = range(rows)[padding_idx]
-    return embedding_(weight, indices=indices, padding_idx=padding_idx)
 
 
 def masked_fill(x, mask, value):

@@ -16,8 +16,8 @@ from tinygrad_tr.graph import constant
 from tinygrad_tr.rules.joining import concatenate
 from tinygrad_tr.tensor import Tensor
 
-from .checks import require_positive
-from .module import Module
+from ..checks import require_positive
+from ..module import Module
 
 
 def with_gradient(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, Any]]:
