@@ -1,0 +1,203 @@
+"""Recurrent layers over all steps of a sequence: the values, and the way back through time.
+
+What the inputs contribute to a step, z = W x + b, is one product for all steps and has been done
+before; what remains is the recurrence. `going` (T, N) says at which steps which sequences go on:
+where one does not, its state stands still and its output is 0.
+
+A state at step t is `states[t + 1]`, and `states[0]` is the first. Each function gives the values
+and `back`, which makes the gradients of all inputs from those of the values, None where nothing
+flows; the loop over time is all that it does step by step, the products of whole sequences follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+Array = Any
+Back = Callable[[Sequence[Array | None]], tuple[Array | None, ...]]
+
+
+def rnn(z: Array, h: Array, U: Array, going: Array, relu: bool) -> tuple[tuple[Array, ...], Back]:
+    """hₜ = f(zₜ + U hₜ₋₁): (T, N, H), (N, H), (H, H) -> all hₜ (T, N, H), the last (N, H)."""
+    steps = len(z)
+    states = beginning(steps, h, z, U)
+    for t in range(steps):
+        s = np.matmul(states[t], U.T, out=states[t + 1])
+        s += z[t]
+        np.maximum(s, 0, out=s) if relu else np.tanh(s, out=s)
+        if going is not None:
+            stand_still(states, t, going)
+
+    def back(g: Sequence[Array | None]) -> tuple[Array | None, ...]:
+        to_z = np.zeros_like(states[1:])
+        to_h = ending(g[1], states)
+        for t in reversed(range(steps)):
+            passed = arriving(to_h, g[0], going, t)
+            new = states[t + 1]
+            slope = new > 0 if relu else 1 - new * new
+            np.multiply(to_h, slope, out=to_z[t])
+            to_h = leaving(np.matmul(to_z[t], U), passed)
+        return to_z, to_h, product(to_z, states)
+
+    return (outputs(states, going), states[-1].copy()), back
+
+
+def lstm(
+    z: Array, h: Array, c: Array, U: Array, P: Array | None, going: Array
+) -> tuple[tuple[Array, ...], Back]:
+    """cₜ = f cₜ₋₁ + i c̃, hₜ = o tanh cₜ, or P (o tanh cₜ), with i, f, c̃, o from zₜ + U hₜ₋₁.
+
+    (T, N, 4H), (N, P), (N, H), (4H, P), (P, H) -> all hₜ (T, N, P), the last h and c.
+    """
+    steps, H = len(z), c.shape[1]
+    states, cells = beginning(steps, h, z, U, c, P), beginning(steps, c, z, U, h, P)
+    gates = np.empty(z.shape, states.dtype)
+    curved = np.empty((steps, *c.shape), states.dtype)  # tanh cₜ
+    # σ(x) = (1 + tanh(x/2))/2: one tanh serves all four gates.
+    halves = np.repeat(np.array([0.5, 0.5, 1, 0.5], states.dtype), H)
+    for t in range(steps):
+        s = np.matmul(states[t], U.T, out=gates[t])
+        s += z[t]
+        s *= halves
+        np.tanh(s, out=s)
+        s *= halves
+        s += 1 - halves
+        i, f, new, o = np.split(s, 4, axis=1)
+        cell = np.multiply(f, cells[t], out=cells[t + 1])
+        cell += i * new
+        held = np.multiply(o, np.tanh(cell, out=curved[t]))
+        states[t + 1] = held if P is None else held @ P.T
+        if going is not None:
+            stand_still(states, t, going)
+            stand_still(cells, t, going)
+
+    def back(g: Sequence[Array | None]) -> tuple[Array | None, ...]:
+        to_z = np.empty_like(gates)
+        to_h, to_c = ending(g[1], states), ending(g[2], cells)
+        to_P = None if P is None else np.zeros_like(P)
+        for t in reversed(range(steps)):
+            passed = arriving(to_h, g[0], going, t)
+            passed_c = arriving(to_c, None, going, t)
+            i, f, new, o = np.split(gates[t], 4, axis=1)
+            if P is not None:
+                to_P += to_h.T @ (o * curved[t])
+                to_h = to_h @ P
+            to_c += to_h * o * (1 - curved[t] * curved[t])
+            to_i, to_f, to_new, to_o = np.split(to_z[t], 4, axis=1)
+            np.multiply(to_c * new, i * (1 - i), out=to_i)
+            np.multiply(to_c * cells[t], f * (1 - f), out=to_f)
+            np.multiply(to_c * i, 1 - new * new, out=to_new)
+            np.multiply(to_h * curved[t], o * (1 - o), out=to_o)
+            to_c = leaving(to_c * f, passed_c)
+            to_h = leaving(np.matmul(to_z[t], U), passed)
+        return to_z, to_h, to_c, product(to_z, states), to_P
+
+    return (outputs(states, going), states[-1].copy(), cells[-1].copy()), back
+
+
+def gru(
+    z: Array, h: Array, U: Array, b: Array | None, going: Array
+) -> tuple[tuple[Array, ...], Back]:
+    """hₜ = u hₜ₋₁ + (1 − u) h̃, with h̃ = tanh(zₕ + r (U hₜ₋₁ + b)ₕ) and r, u = σ(z + U hₜ₋₁ + b).
+
+    (T, N, 3H) in the order r, u, h̃, (N, H), (3H, H), (3H,) -> all hₜ (T, N, H), the last (N, H).
+    """
+    steps, H = len(z), h.shape[1]
+    states = beginning(steps, h, z, U)
+    gates = np.empty(z.shape, states.dtype)
+    inner = np.empty((steps, *h.shape), states.dtype)  # (U hₜ₋₁ + b)ₕ
+    for t in range(steps):
+        s = np.matmul(states[t], U.T, out=gates[t])
+        if b is not None:
+            s += b
+        inner[t] = s[:, 2 * H :]
+        both, new = s[:, : 2 * H], s[:, 2 * H :]
+        both += z[t, :, : 2 * H]
+        both *= 0.5  # σ(x) = (1 + tanh(x/2))/2
+        np.tanh(both, out=both)
+        both += 1
+        both *= 0.5
+        r, u = both[:, :H], both[:, H:]
+        new *= r
+        new += z[t, :, 2 * H :]
+        np.tanh(new, out=new)
+        np.add(new, u * (states[t] - new), out=states[t + 1])
+        if going is not None:
+            stand_still(states, t, going)
+
+    def back(g: Sequence[Array | None]) -> tuple[Array | None, ...]:
+        to_z = np.empty_like(gates)
+        to_s = np.empty_like(gates)  # to U hₜ₋₁ + b
+        to_h = ending(g[1], states)
+        for t in reversed(range(steps)):
+            passed = arriving(to_h, g[0], going, t)
+            r, u, new = np.split(gates[t], 3, axis=1)
+            to_r, to_u, to_inner = np.split(to_s[t], 3, axis=1)
+            to_new = to_z[t, :, 2 * H :]
+            np.multiply(to_h * (1 - u), 1 - new * new, out=to_new)
+            np.multiply(to_h * (states[t] - new), u * (1 - u), out=to_u)
+            np.multiply(to_new * inner[t], r * (1 - r), out=to_r)
+            np.multiply(to_new, r, out=to_inner)
+            to_z[t, :, : 2 * H] = to_s[t, :, : 2 * H]
+            to_h *= u
+            to_h += np.matmul(to_s[t], U)
+            to_h = leaving(to_h, passed)
+        to_b = None if b is None else to_s.sum(axis=(0, 1))
+        return to_z, to_h, product(to_s, states), to_b
+
+    return (outputs(states, going), states[-1].copy()), back
+
+
+# ------------------------------------------------------------------ what the three share
+
+
+def beginning(steps: int, first: Array, *others: Array | None) -> Array:
+    """Room for the state before every step and after the last, the first one set."""
+    dtype = np.result_type(first, *(x for x in others if x is not None))
+    states = np.empty((steps + 1, *first.shape), dtype)
+    states[0] = first
+    return states
+
+
+def stand_still(states: Array, t: int, going: Array) -> None:
+    """Undo step t of the sequences that have ended, or have not begun."""
+    np.copyto(states[t + 1], states[t], where=~going[t, :, None])
+
+
+def outputs(states: Array, going: Array | None) -> Array:
+    """The states after each step; 0 where a sequence does not go on."""
+    return states[1:] if going is None else states[1:] * going[:, :, None]
+
+
+def ending(g: Array | None, states: Array) -> Array:
+    """The gradient of the last state, to be changed in place; 0 if there is none."""
+    return np.zeros_like(states[-1]) if g is None else np.array(g, states.dtype)
+
+
+def arriving(to_h: Array, g: Array | None, going: Array | None, t: int) -> Array | None:
+    """Add the output's gradient at step t to the state's; what passes by sequences at rest.
+
+    The state's gradient is then that of the sequences that go on, and 0 for the others.
+    """
+    passed = None if going is None else to_h * ~going[t, :, None]
+    if g is not None:
+        to_h += g[t]
+    if going is not None:
+        to_h *= going[t, :, None]
+    return passed
+
+
+def leaving(to_h: Array, passed: Array | None) -> Array:
+    """The gradient of the state before the step, in memory of its own."""
+    if passed is not None:
+        to_h += passed
+    return to_h
+
+
+def product(to_s: Array, states: Array) -> Array:
+    """Σₜ of the gradients at step t times the states before it: (kH, H)."""
+    k, H = to_s.shape[2], states.shape[2]
+    return to_s.reshape(-1, k).T @ states[:-1].reshape(-1, H)
