@@ -58,10 +58,12 @@ def loop(function: Callable[..., Any]) -> Callable[..., Any]:
         }
         own = types.FunctionType(function.__code__, {**known, **others}, function.__name__)
         own.__qualname__ = function.__qualname__
+        # Division as NumPy has it: a check for 0, as Python has it, would end every fast loop.
+        options: dict[str, Any] = {"nogil": True, "fastmath": FAST, "error_model": "numpy"}
         try:
-            return numba.njit(own, nogil=True, fastmath=FAST, cache=True)
+            return numba.njit(own, cache=True, **options)
         except RuntimeError:  # no folder to keep it in
-            return numba.njit(own, nogil=True, fastmath=FAST)
+            return numba.njit(own, **options)
 
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:

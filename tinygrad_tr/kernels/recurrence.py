@@ -6,7 +6,7 @@ where one does not, its state stands still and its output is 0.
 
 A state at step t is `states[t + 1]`, and `states[0]` is the first. Each function gives the values
 and `back`, which makes the gradients of all inputs from those of the values, None where nothing
-flows; the loop over time is all that it does step by step, the products of whole sequences follow.
+flows. With NumPy, and in the loops of kernels/recurrence_loops.py; both keep the same.
 """
 
 from __future__ import annotations
@@ -16,12 +16,51 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_tr.kernels import compiled
+from tinygrad_tr.kernels import recurrence_loops as loops
+from tinygrad_tr.kernels.shifted_rows import scratch, upwards
+from tinygrad_tr.kernels.threads import in_parts
+
 Array = Any
-Back = Callable[[Sequence[Array | None]], tuple[Array | None, ...]]
+Gradients = tuple[Array | None, ...]
+Back = Callable[[Sequence[Array | None]], Gradients]
+Run = tuple[tuple[Array, ...], Back]
 
 
-def rnn(z: Array, h: Array, U: Array, going: Array, relu: bool) -> tuple[tuple[Array, ...], Back]:
+def rnn(z: Array, h: Array, U: Array, going: Array | None, relu: bool) -> Run:
     """hₜ = f(zₜ + U hₜ₋₁): (T, N, H), (N, H), (H, H) -> all hₜ (T, N, H), the last (N, H)."""
+    run = rnn_in_loops if worthwhile(z, h, U) else rnn_with_numpy
+    return run(z, h, U, going, relu)
+
+
+def lstm(z: Array, h: Array, c: Array, U: Array, P: Array | None, going: Array | None) -> Run:
+    """cₜ = f cₜ₋₁ + i c̃, hₜ = o tanh cₜ, or P (o tanh cₜ), with i, f, c̃, o from zₜ + U hₜ₋₁.
+
+    (T, N, 4H), (N, P), (N, H), (4H, P), (P, H) -> all hₜ (T, N, P), the last h and c.
+    """
+    if P is None and worthwhile(z, h, c, U):
+        return lstm_in_loops(z, h, c, U, going)
+    return lstm_with_numpy(z, h, c, U, P, going)
+
+
+def gru(z: Array, h: Array, U: Array, b: Array | None, going: Array | None) -> Run:
+    """hₜ = u hₜ₋₁ + (1 − u) h̃, with h̃ = tanh(zₕ + r (U hₜ₋₁ + b)ₕ) and r, u = σ(z + U hₜ₋₁ + b).
+
+    (T, N, 3H) in the order r, u, h̃, (N, H), (3H, H), (3H,) -> all hₜ (T, N, H), the last (N, H).
+    """
+    run = gru_in_loops if worthwhile(z, h, U, b) else gru_with_numpy
+    return run(z, h, U, b, going)
+
+
+def worthwhile(z: Array, *others: Array | None) -> bool:
+    """Whether the loops could and should take these: they know float32 only."""
+    return z.dtype == np.float32 and z.size >= compiled.SMALLEST and compiled.possible(z, *others)
+
+
+# ------------------------------------------------------------------ with NumPy
+
+
+def rnn_with_numpy(z: Array, h: Array, U: Array, going: Array, relu: bool) -> Run:
     steps = len(z)
     states = beginning(steps, h, z, U)
     for t in range(steps):
@@ -45,13 +84,7 @@ def rnn(z: Array, h: Array, U: Array, going: Array, relu: bool) -> tuple[tuple[A
     return (outputs(states, going), states[-1].copy()), back
 
 
-def lstm(
-    z: Array, h: Array, c: Array, U: Array, P: Array | None, going: Array
-) -> tuple[tuple[Array, ...], Back]:
-    """cₜ = f cₜ₋₁ + i c̃, hₜ = o tanh cₜ, or P (o tanh cₜ), with i, f, c̃, o from zₜ + U hₜ₋₁.
-
-    (T, N, 4H), (N, P), (N, H), (4H, P), (P, H) -> all hₜ (T, N, P), the last h and c.
-    """
+def lstm_with_numpy(z: Array, h: Array, c: Array, U: Array, P: Array | None, going: Array) -> Run:
     steps, H = len(z), c.shape[1]
     states, cells = beginning(steps, h, z, U, c, P), beginning(steps, c, z, U, h, P)
     gates = np.empty(z.shape, states.dtype)
@@ -98,13 +131,7 @@ def lstm(
     return (outputs(states, going), states[-1].copy(), cells[-1].copy()), back
 
 
-def gru(
-    z: Array, h: Array, U: Array, b: Array | None, going: Array
-) -> tuple[tuple[Array, ...], Back]:
-    """hₜ = u hₜ₋₁ + (1 − u) h̃, with h̃ = tanh(zₕ + r (U hₜ₋₁ + b)ₕ) and r, u = σ(z + U hₜ₋₁ + b).
-
-    (T, N, 3H) in the order r, u, h̃, (N, H), (3H, H), (3H,) -> all hₜ (T, N, H), the last (N, H).
-    """
+def gru_with_numpy(z: Array, h: Array, U: Array, b: Array | None, going: Array) -> Run:
     steps, H = len(z), h.shape[1]
     states = beginning(steps, h, z, U)
     gates = np.empty(z.shape, states.dtype)
@@ -147,6 +174,104 @@ def gru(
             to_h = leaving(to_h, passed)
         to_b = None if b is None else to_s.sum(axis=(0, 1))
         return to_z, to_h, product(to_s, states), to_b
+
+    return (outputs(states, going), states[-1].copy()), back
+
+
+# ------------------------------------------------------------------ in loops
+
+
+def in_groups(loop: Callable[..., None], rows: int, widths: tuple[int, int], *arrays: Any) -> None:
+    """Run the loop over all groups of eight sequences, with scratch of eight rows twice."""
+
+    def work(first: int, last: int) -> None:
+        left, right = (scratch(loops.GROUP, width, np.float32) for width in widths)
+        loop(*arrays, left, right, first, last)
+
+    in_parts(-(-rows // loops.GROUP), work)
+
+
+def in_rows(weight: Array) -> tuple[Array, Array]:
+    """A weight's rows where lines of the cache begin, and where in memory; as the loops want it.
+
+    The number of rows is a multiple of four: what comes after the last is multiplied by 0.
+    """
+    n, width = weight.shape
+    rows = scratch(upwards(n, 4), width, weight.dtype)
+    rows[n:], rows[:n, :width] = 0, weight
+    return rows, np.arange(len(rows)) * rows.shape[1]
+
+
+def always(going: Array | None) -> Array:
+    return np.empty((0, 0), bool) if going is None else np.ascontiguousarray(going)
+
+
+def contiguous(g: Array | None, shape: tuple[int, ...]) -> Array:
+    """The gradient of the outputs in one piece; 0 if there is none."""
+    return np.zeros(shape, np.float32) if g is None else np.ascontiguousarray(g, np.float32)
+
+
+def rnn_in_loops(z: Array, h: Array, U: Array, going: Array | None, relu: bool) -> Run:
+    steps, N, H = z.shape
+    states, goes = beginning(steps, h), always(going)
+    in_groups(
+        loops.rnn_steps, N, (upwards(H, 4), H),
+        np.ascontiguousarray(z), *in_rows(U.T), goes, relu, states,
+    )  # fmt: skip
+
+    def back(g: Sequence[Array | None]) -> Gradients:
+        to_z, to_h = np.empty_like(states[1:]), ending(g[1], states)
+        in_groups(
+            loops.rnn_back, N, (upwards(H, 4), H),
+            contiguous(g[0], to_z.shape), *in_rows(U), goes, relu, states, to_z, to_h,
+        )  # fmt: skip
+        return to_z, to_h, product(to_z, states)
+
+    return (outputs(states, going), states[-1].copy()), back
+
+
+def lstm_in_loops(z: Array, h: Array, c: Array, U: Array, going: Array | None) -> Run:
+    (steps, N, width), H = z.shape, c.shape[1]
+    states, cells = beginning(steps, h), beginning(steps, c)
+    gates, curved = np.empty(z.shape, z.dtype), np.empty((steps, N, H), z.dtype)
+    goes = always(going)
+    in_groups(
+        loops.lstm_steps, N, (upwards(H, 4), width),
+        np.ascontiguousarray(z), *in_rows(U.T), goes, states, cells, gates, curved,
+    )  # fmt: skip
+
+    def back(g: Sequence[Array | None]) -> Gradients:
+        to_z, to_h, to_c = np.empty_like(gates), ending(g[1], states), ending(g[2], cells)
+        in_groups(
+            loops.lstm_back, N, (width, H),
+            contiguous(g[0], curved.shape), *in_rows(U), goes, cells, gates, curved,
+            to_z, to_h, to_c,
+        )  # fmt: skip
+        return to_z, to_h, to_c, product(to_z, states), None
+
+    return (outputs(states, going), states[-1].copy(), cells[-1].copy()), back
+
+
+def gru_in_loops(z: Array, h: Array, U: Array, b: Array | None, going: Array | None) -> Run:
+    (steps, N, width), H = z.shape, h.shape[1]
+    states, gates = beginning(steps, h), np.empty(z.shape, z.dtype)
+    inner = np.empty((steps, N, H), z.dtype)
+    goes = always(going)
+    bias = np.zeros(width, z.dtype) if b is None else np.ascontiguousarray(b)
+    rows, taps = in_rows(U.T)
+    in_groups(
+        loops.gru_steps, N, (upwards(H, 4), width),
+        np.ascontiguousarray(z), rows, bias, taps, goes, states, gates, inner,
+    )  # fmt: skip
+
+    def back(g: Sequence[Array | None]) -> Gradients:
+        to_z, to_s, to_h = np.empty_like(gates), np.empty_like(gates), ending(g[1], states)
+        in_groups(
+            loops.gru_back, N, (upwards(width, 4), H),
+            contiguous(g[0], inner.shape), *in_rows(U), goes, states, gates, inner,
+            to_z, to_s, to_h,
+        )  # fmt: skip
+        return to_z, to_h, product(to_s, states), None if b is None else to_s.sum(axis=(0, 1))
 
     return (outputs(states, going), states[-1].copy()), back
 

@@ -23,6 +23,15 @@ def require_fitting(operation, shapes, wanted, fits):
         raise ShapeError(operation, "the states and the weight do not fit", got=got, wanted=wanted)
 
 
+def joint(back):
+    """The gradients that `back` makes, of the inputs that need theirs."""
+
+    def pullback(g, needs):
+        return [gx if needed else None for gx, needed in zip(back(g), needs, strict=True)]
+
+    return pullback
+
+
 def over_time(z, states, step, going):
     """Step by step: the outputs (T, N, H), and the states after the last step.
 
@@ -62,7 +71,7 @@ def rnn(z, h, weight, *, nonlinearity, going):
         "z (T, N, H), h (N, H), weight (H, H)", (h.shape, weight.shape) == ((n, H), (H, H)),
     )  # fmt: skip
     out, back = recurrence.rnn(z, h, weight, going, nonlinearity == "relu")
-    return out, lambda g, needs: back(g)
+    return out, joint(back)
 
 
 def lstm_step(z, h, c, weight, projection):
@@ -93,7 +102,7 @@ def lstm(z, h, c, weight, projection, *, going):
         "z (T, N, 4H), h (N, P), c (N, H), weight (4H, P)", fits,
     )  # fmt: skip
     out, back = recurrence.lstm(z, h, c, weight, projection, going)
-    return out, lambda g, needs: back(g)
+    return out, joint(back)
 
 
 def gru_step(z, h, weight, bias):
@@ -124,7 +133,7 @@ def gru(z, h, weight, bias, *, going):
         (z.shape[1:], weight.shape) == ((n, 3 * H), (3 * H, H)),
     )  # fmt: skip
     out, back = recurrence.gru(z, h, weight, bias, going)
-    return out, lambda g, needs: back(g)
+    return out, joint(back)
 
 
 def gru_before(z, h, weight, bias, *, going):

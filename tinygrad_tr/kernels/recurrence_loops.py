@@ -1,0 +1,302 @@
+"""Recurrent layers in compiled loops: eight sequences at a time, over all their steps.
+
+The product with the recurrent weight is `add_eight`'s: its rows stay in the second cache from one
+step to the next, which a library's product of small matrices, called once for each step, does not
+know. What is kept for the way back is what kernels/recurrence.py keeps. All numbers are float32,
+the constants too: with Python's, the loops would compute in float64.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_tr.kernels import compiled
+from tinygrad_tr.kernels.row_loops import add_eight
+
+Array = Any
+
+GROUP = 8  # sequences at a time
+
+# tanh x = x p(x²)/q(x²) within 2e-7 up to the border, beyond which float32 has 1. The lowest power
+# comes first. Source: Eigen's generic_fast_tanh_float.
+P = tuple(map(np.float32, (
+    4.89352455891786e-3, 6.37261928875436e-4, 1.48572235717979e-5, 5.12229709037114e-8,
+    -8.60467152213735e-11, 2.00018790482477e-13, -2.76076847742355e-16,
+)))  # fmt: skip
+Q = tuple(map(np.float32, (
+    4.89352518554385e-3, 2.26843463243900e-3, 1.18534705686654e-4, 1.19825839466702e-6,
+)))  # fmt: skip
+BORDER, ZERO, HALF, ONE = map(np.float32, (7.90531110763549805, 0, 0.5, 1))
+
+
+@compiled.loop
+def rational(x: Any) -> Any:
+    """tanh x. NaN stays NaN."""
+    x = BORDER if x > BORDER else x
+    x = -BORDER if x < -BORDER else x
+    t = x * x
+    p = P[6]
+    p = p * t + P[5]
+    p = p * t + P[4]
+    p = p * t + P[3]
+    p = p * t + P[2]
+    p = p * t + P[1]
+    p = p * t + P[0]
+    q = Q[3]
+    q = q * t + Q[2]
+    q = q * t + Q[1]
+    q = q * t + Q[0]
+    return x * p / q
+
+
+@compiled.loop
+def tanh_row(x: Array, out: Array) -> None:
+    for j in range(len(x)):
+        out[j] = rational(x[j])
+
+
+@compiled.loop
+def sigmoid_row(x: Array, out: Array) -> None:
+    for j in range(len(x)):
+        out[j] = HALF + HALF * rational(HALF * x[j])
+
+
+@compiled.loop
+def copy_row(x: Array, out: Array) -> None:
+    for j in range(len(x)):
+        out[j] = x[j]
+
+
+# ------------------------------------------------------------------ forward
+
+
+@compiled.loop
+def rnn_steps(
+    z: Array, UT: Array, taps: Array, going: Array, relu: bool,
+    states: Array, h: Array, s: Array, first: int, last: int,
+) -> None:  # fmt: skip
+    """Groups first to last of eight. h (8, H up to a multiple of 4), s (8, H): scratch."""
+    steps, N, H = z.shape
+    flat = UT.ravel()
+    for group in range(first, last):
+        low = GROUP * group
+        rows = min(GROUP, N - low)
+        h[:] = 0
+        for i in range(rows):
+            copy_row(states[0, low + i], h[i])
+        for t in range(steps):
+            for i in range(rows):
+                copy_row(z[t, low + i], s[i])
+            add_eight(s, flat, taps, h, H)
+            for i in range(rows):
+                n = low + i
+                new = states[t + 1, n]
+                if going.size and not going[t, n]:
+                    copy_row(states[t, n], new)
+                elif relu:
+                    for j in range(H):
+                        new[j] = s[i, j] if s[i, j] > ZERO else ZERO
+                else:
+                    tanh_row(s[i, :H], new)
+                copy_row(new, h[i])
+
+
+@compiled.loop
+def lstm_steps(
+    z: Array, UT: Array, taps: Array, going: Array,
+    states: Array, cells: Array, gates: Array, curved: Array,
+    h: Array, s: Array, first: int, last: int,
+) -> None:  # fmt: skip
+    """Groups first to last. h (8, H up to a multiple of 4), s (8, 4H): scratch."""
+    steps, N, width = z.shape
+    H, flat = width // 4, UT.ravel()
+    for group in range(first, last):
+        low = GROUP * group
+        rows = min(GROUP, N - low)
+        h[:] = 0
+        for i in range(rows):
+            copy_row(states[0, low + i], h[i])
+        for t in range(steps):
+            for i in range(rows):
+                copy_row(z[t, low + i], s[i])
+            add_eight(s, flat, taps, h, width)
+            for i in range(rows):
+                n = low + i
+                new, cell, old, tanh = states[t + 1, n], cells[t + 1, n], cells[t, n], curved[t, n]
+                gate = gates[t, n]
+                sigmoid_row(s[i, : 2 * H], gate[: 2 * H])
+                tanh_row(s[i, 2 * H : 3 * H], gate[2 * H : 3 * H])
+                sigmoid_row(s[i, 3 * H : width], gate[3 * H :])
+                if going.size and not going[t, n]:
+                    copy_row(old, cell)
+                    copy_row(states[t, n], new)
+                    tanh[:] = 0
+                else:
+                    for j in range(H):
+                        cell[j] = gate[H + j] * old[j] + gate[j] * gate[2 * H + j]
+                    tanh_row(cell, tanh)
+                    for j in range(H):
+                        new[j] = gate[3 * H + j] * tanh[j]
+                copy_row(new, h[i])
+
+
+@compiled.loop
+def gru_steps(
+    z: Array, UT: Array, b: Array, taps: Array, going: Array,
+    states: Array, gates: Array, inner: Array, h: Array, s: Array, first: int, last: int,
+) -> None:  # fmt: skip
+    """Groups first to last. h (8, H up to a multiple of 4), s (8, 3H): scratch."""
+    steps, N, width = z.shape
+    H, flat = width // 3, UT.ravel()
+    for group in range(first, last):
+        low = GROUP * group
+        rows = min(GROUP, N - low)
+        h[:] = 0
+        for i in range(rows):
+            copy_row(states[0, low + i], h[i])
+        for t in range(steps):
+            for i in range(rows):
+                copy_row(b, s[i])
+            add_eight(s, flat, taps, h, width)
+            for i in range(rows):
+                n = low + i
+                new, old, gate, given = states[t + 1, n], states[t, n], gates[t, n], z[t, n]
+                row, kept = s[i], inner[t, n]
+                for j in range(2 * H):
+                    row[j] += given[j]
+                sigmoid_row(row[: 2 * H], gate[: 2 * H])
+                copy_row(row[2 * H : width], kept)
+                for j in range(H):
+                    row[j] = given[2 * H + j] + gate[j] * kept[j]
+                tanh_row(row[:H], gate[2 * H :])
+                if going.size and not going[t, n]:
+                    copy_row(old, new)
+                else:
+                    for j in range(H):
+                        u = gate[H + j]
+                        new[j] = u * old[j] + (ONE - u) * gate[2 * H + j]
+                copy_row(new, h[i])
+
+
+# ------------------------------------------------------------------ and back
+
+
+@compiled.loop
+def rnn_back(
+    g: Array, U: Array, taps: Array, going: Array, relu: bool,
+    states: Array, to_z: Array, to_h: Array, d: Array, s: Array, first: int, last: int,
+) -> None:  # fmt: skip
+    """Groups first to last. d (8, H up to a multiple of 4), s (8, H): scratch.
+
+    to_h (N, H) comes as the gradient of the last state and leaves as that of the first.
+    """
+    steps, N, H = to_z.shape
+    flat = U.ravel()
+    for group in range(first, last):
+        low = GROUP * group
+        rows = min(GROUP, N - low)
+        d[:] = 0
+        for t in range(steps - 1, -1, -1):
+            s[:] = 0
+            for i in range(rows):
+                n = low + i
+                made, back, given, new = to_z[t, n], to_h[n], g[t, n], states[t + 1, n]
+                if going.size and not going[t, n]:
+                    made[:] = 0
+                    copy_row(back, s[i])
+                elif relu:
+                    for j in range(H):
+                        made[j] = back[j] + given[j] if new[j] > ZERO else ZERO
+                else:
+                    for j in range(H):
+                        made[j] = (back[j] + given[j]) * (ONE - new[j] * new[j])
+                copy_row(made, d[i])
+            add_eight(s, flat, taps, d, H)
+            for i in range(rows):
+                copy_row(s[i, :H], to_h[low + i])
+
+
+@compiled.loop
+def lstm_back(
+    g: Array, U: Array, taps: Array, going: Array,
+    cells: Array, gates: Array, curved: Array, to_z: Array, to_h: Array, to_c: Array,
+    d: Array, s: Array, first: int, last: int,
+) -> None:  # fmt: skip
+    """Groups first to last. d (8, 4H), s (8, H): scratch. to_h and to_c (N, H) as in rnn_back."""
+    steps, N, width = to_z.shape
+    H, flat = width // 4, U.ravel()
+    for group in range(first, last):
+        low = GROUP * group
+        rows = min(GROUP, N - low)
+        d[:] = 0
+        for t in range(steps - 1, -1, -1):
+            s[:] = 0
+            for i in range(rows):
+                n = low + i
+                made, back, back_c, given = to_z[t, n], to_h[n], to_c[n], g[t, n]
+                gate, tanh, old = gates[t, n], curved[t, n], cells[t, n]
+                if going.size and not going[t, n]:
+                    made[:] = 0
+                    copy_row(back, s[i])
+                else:
+                    for j in range(H):
+                        through, o = back[j] + given[j], gate[3 * H + j]
+                        made[3 * H + j] = through * tanh[j] * o * (ONE - o)
+                        back_c[j] += through * o * (ONE - tanh[j] * tanh[j])
+                    for j in range(H):
+                        a, new = gate[j], gate[2 * H + j]
+                        made[j] = back_c[j] * new * a * (ONE - a)
+                        made[2 * H + j] = back_c[j] * a * (ONE - new * new)
+                    for j in range(H):
+                        f = gate[H + j]
+                        made[H + j] = back_c[j] * old[j] * f * (ONE - f)
+                        back_c[j] *= f
+                copy_row(made, d[i])
+            add_eight(s, flat, taps, d, H)
+            for i in range(rows):
+                copy_row(s[i, :H], to_h[low + i])
+
+
+@compiled.loop
+def gru_back(
+    g: Array, U: Array, taps: Array, going: Array,
+    states: Array, gates: Array, inner: Array, to_z: Array, to_s: Array, to_h: Array,
+    d: Array, s: Array, first: int, last: int,
+) -> None:  # fmt: skip
+    """Groups first to last. d (8, 3H up to a multiple of 4), s (8, H): scratch.
+
+    to_s is the gradient of U h + b, to_h (N, H) as in rnn_back.
+    """
+    steps, N, width = to_z.shape
+    H, flat = width // 3, U.ravel()
+    for group in range(first, last):
+        low = GROUP * group
+        rows = min(GROUP, N - low)
+        d[:] = 0
+        for t in range(steps - 1, -1, -1):
+            for i in range(rows):
+                n = low + i
+                made, inside, back, given = to_z[t, n], to_s[t, n], to_h[n], g[t, n]
+                gate, old, kept, row = gates[t, n], states[t, n], inner[t, n], s[i]
+                if going.size and not going[t, n]:
+                    made[:] = 0
+                    inside[:] = 0
+                    copy_row(back, row)
+                else:
+                    for j in range(H):
+                        through, u, new = back[j] + given[j], gate[H + j], gate[2 * H + j]
+                        row[j] = through * u
+                        made[H + j] = through * (old[j] - new) * u * (ONE - u)
+                        made[2 * H + j] = through * (ONE - u) * (ONE - new * new)
+                    for j in range(H):
+                        r, to_new = gate[j], made[2 * H + j]
+                        made[j] = to_new * kept[j] * r * (ONE - r)
+                        inside[2 * H + j] = to_new * r
+                    for j in range(2 * H):
+                        inside[j] = made[j]
+                copy_row(inside, d[i])
+            add_eight(s, flat, taps, d, H)
+            for i in range(rows):
+                copy_row(s[i, :H], to_h[low + i])
