@@ -62,6 +62,13 @@ class Optimizer:
             return np.subtract(out, g, out=out) if maximize else np.add(out, g, out=out)
         return np.negative(g, out=out) if maximize else g
 
+    def by_rows(self, group: Group) -> bool:
+        """Whether a number stays where it is while its gradient is 0.
+
+        Then only the rows that have a gradient are looked at, if it is kept by rows.
+        """
+        return False
+
     def refuse(self, options: Mapping[str, Any]) -> None:
         """Raise if the options of a group contradict each other."""
 
@@ -72,18 +79,23 @@ class Optimizer:
         for group in self.param_groups:
             for slot in group.slots:
                 tensor = slot.tensor
-                grad, value = tensor.grad, tensor.value
-                if grad is None:
+                rows = tensor.grad_rows if self.by_rows(group) else None
+                grad = tensor.grad if rows is None else None
+                if grad is None and rows is None:
                     continue
+                value = tensor.value
                 p = value if value is slot.array else self.fit(slot, group)
-                g = np.asarray(grad.value, order="C")
                 state = slot.state
                 state["step"] += 1
-                if slot.scratch is None:
-                    self.update_in_blocks(p, g, state, group)
+                if grad is None:
+                    self.update_rows(p, rows, state, group)
                 else:
-                    t, out = slot.scratch
-                    self.update(p, self.descent(p, g, group, out), state, group, t)
+                    g = np.asarray(grad.value, order="C")
+                    if slot.scratch is None:
+                        self.update_in_blocks(p, g, state, group)
+                    else:
+                        t, out = slot.scratch
+                        self.update(p, self.descent(p, g, group, out), state, group, t)
                 if p is not value:
                     tensor.value = p[()]
                 tensor.touch()
@@ -203,6 +215,14 @@ class Optimizer:
             self.update(p[block], self.descent(p[block], g[block], group, out), part, group, t)
 
         in_place.in_blocks(update, p.size, self.scratch_of(p.dtype))
+
+    def update_rows(self, p: Array, rows: Any, state: State, group: Group) -> None:
+        """One step of a table of which some rows have a gradient."""
+        at, g = rows.summed()
+        part = p[at]
+        t, out = np.empty((2, *g.shape), p.dtype)
+        self.update(part, self.descent(part, g, group, out), state, group, t)
+        p[at] = part
 
     def slots(self) -> Iterator[Slot]:
         """The places of all parameters, group by group."""

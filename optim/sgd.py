@@ -61,6 +61,9 @@ class SGD(Optimizer):
                 got=f"{momentum=}, {dampening=}", wanted="momentum > 0",
             )  # fmt: skip
 
+    def by_rows(self, group: Group) -> bool:
+        return not group["momentum"] and not group["weight_decay"]
+
     def init(self, p: Array, group: Group) -> State:
         return {"v": np.zeros_like(p)} if group["momentum"] else {}
 

@@ -21,6 +21,7 @@ from tinygrad_tr.graph import (
     constant,
     is_tracked,
 )
+from tinygrad_tr.kernels.scattering import Rows, whole
 from tinygrad_tr.kernels.shape import stretched_axes
 from tinygrad_tr.modes import enable_grad, modes
 from tinygrad_tr.reading import read, restored
@@ -44,7 +45,7 @@ def sweep(
     of a second reading); `targets` restricts the sweep to the way to them, and unless `beyond`
     nothing flows through one target to another; `watch` is shown each node with its gradient
     and what its pullbacks made of it. `free` drops each node's pullbacks as it is passed.
-    Without `hooks`, the user's hooks do not run.
+    Without `hooks`, the user's hooks do not run. Only leaves get gradients that are kept by rows.
     """
     targets = frozenset(targets) if targets else ()
     way = leading_to(targets, roots, beyond) if targets else None
@@ -82,7 +83,7 @@ def sweep(
         pullbacks = node.pullbacks if readings is None else readings[node]
         if pullbacks.__class__ is not tuple:
             pullbacks = forgotten(node)
-        if node.stamp < Changes.latest and readings is None:
+        if node.stamp < Changes.latest and readings is None and not node.rule.linear:
             refuse_changed(node)  # asked at each node: a hook may change a leaf on the way
         if free:
             node.pullbacks = None
@@ -90,7 +91,7 @@ def sweep(
             needs = [is_tracked(x) and (way is None or x in way) for x in node.inputs]
             pullbacks = settled(pullbacks[0](g, needs))
         if observed:
-            gradients = [pullback and pullback(g) for pullback in pullbacks]
+            gradients = [pullback and whole(pullback(g)) for pullback in pullbacks]
             if anomaly:
                 refuse_anomaly(node, g, gradients)
             if watch is not None:
@@ -105,9 +106,10 @@ def sweep(
             if gx.dtype is not x.dtype and gx.dtype != x.dtype:
                 gx = gx.astype(x.dtype)
             if x not in pending:
-                pending[x] = gx
                 if isinstance(x, Node):
+                    gx = whole(gx)
                     heappush(heap, (-x.stamp, x))
+                pending[x] = gx
             elif x in owned:
                 pending[x] += gx
             else:
@@ -116,7 +118,7 @@ def sweep(
                     owned.add(x)
     for leaf in pending:
         if hooks and leaf.hooks:
-            pending[leaf] = run_hooks(leaf.hooks, pending[leaf])
+            pending[leaf] = run_hooks(leaf.hooks, whole(pending[leaf]))
     if found:
         pending.update(found)
     return pending
@@ -172,6 +174,8 @@ def forgotten(node: Node) -> Any:
     """The pullbacks of a node that has none at hand: read again, or an error once freed."""
     if node.pullbacks is None:
         raise_freed(node)
+    for inner in ancestors([node], node.pullbacks.border):
+        refuse_changed(inner)
     return restored(node)
 
 
@@ -184,7 +188,10 @@ def raise_freed(node: Node) -> None:
 
 
 def refuse_changed(node: Node) -> None:
-    """Raise if an input of the node was changed in place after the node recorded it."""
+    """Raise if an input of the node was changed in place after the node recorded it.
+
+    The pullbacks of a linear rule do not mind, unless they must be made again.
+    """
     for leaf in node.inputs:
         if isinstance(leaf, Variable) and leaf.version[0] > node.stamp:
             named = f"the tensor {leaf.name!r}" if leaf.name else f"a tensor of shape {leaf.shape}"
@@ -204,12 +211,16 @@ def backward(root: Any, seed: Array, *, free: bool, create_graph: bool) -> None:
     else:
         found = sweep((root,), (seed,), free=free)
     for leaf, g in found.items():
-        accumulate(leaf, g if create_graph else constant(g))
+        accumulate(leaf, g if create_graph or g.__class__ is Rows else constant(g))
 
 
 def accumulate(tensor: Any, g: Any) -> None:
-    """Add a Tensor to `.grad`. Never in place: the gradient may be another's memory."""
-    tensor._grad = g if tensor._grad is None else tensor._grad + g
+    """Add a Tensor, or Rows, to `.grad`. Never in place: it may be another's memory."""
+    kept = tensor._grad
+    if kept is None or kept.__class__ is g.__class__ is Rows:
+        tensor._grad = g if kept is None else kept + g
+    else:
+        tensor._grad = tensor.grad + (constant(g.whole()) if g.__class__ is Rows else g)
 
 
 def differentiate(
@@ -225,7 +236,8 @@ def differentiate(
     Roots and targets are nodes or leaves (`end_of` a Tensor).
     """
     if not create_graph:
-        return sweep(roots, seeds, free=free, targets=targets)
+        found = sweep(roots, seeds, free=free, targets=targets)
+        return {x: whole(g) for x, g in found.items()}
     nodes = ancestors(roots)
     for node in nodes:
         if node.pullbacks is None:

@@ -13,6 +13,7 @@ from tinygrad_tr import sweep
 from tinygrad_tr.array_methods import ArrayMethods, plain_index
 from tinygrad_tr.errors import DtypeError, GraphError, ShapeError, describe
 from tinygrad_tr.graph import Changes, Variable, constant, next_stamp
+from tinygrad_tr.kernels.scattering import Rows
 from tinygrad_tr.modes import modes
 from tinygrad_tr.operands import Defaults, as_array
 from tinygrad_tr.rule import require_float
@@ -86,6 +87,8 @@ class Tensor(ArrayMethods, Variable):
 
         For results of operations only after `retain_grad()`.
         """
+        if self._grad.__class__ is Rows:
+            self._grad = constant(self._grad.whole())
         return self._grad
 
     @grad.setter
@@ -98,6 +101,14 @@ class Tensor(ArrayMethods, Variable):
                     got=describe(grad), wanted=f"{self.shape} {self.dtype}",
                 )  # fmt: skip
         self._grad = grad
+
+    @property
+    def grad_rows(self) -> Rows | None:
+        """The gradient as the rows of a table that were looked up, while it is kept as those.
+
+        Asking for `.grad` puts them into their places, once and for all.
+        """
+        return self._grad if self._grad.__class__ is Rows else None
 
     def backward(
         self, gradient: Any = None, *, retain_graph: bool | None = None, create_graph: bool = False
@@ -289,7 +300,7 @@ class Tensor(ArrayMethods, Variable):
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         function, (kind, value, *rest) = self.__reduce__()
         copied: Tensor = function(kind, np.array(value)[()], *rest)
-        copied._grad = None if self._grad is None else constant(np.array(self._grad.value))
+        copied._grad = None if self.grad is None else constant(np.array(self.grad.value))
         memo[id(self)] = copied
         return copied
 

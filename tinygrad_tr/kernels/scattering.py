@@ -1,8 +1,9 @@
-"""Rows added at indices along an axis: what goes back from rows that were picked."""
+"""Rows added at indices: what goes back from rows that were picked."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,3 +35,65 @@ def add_rows(x: Array, at: Array, out: Array) -> None:
             row = out[n, at[i]]
             for j in range(len(row)):
                 row[j] += x[n, i, j]
+
+
+class Rows:
+    """An array (V, ...) that is 0 but for some rows, which are not yet put into their places.
+
+    The gradient of a table of which few rows were read: with a vocabulary of 10,000 words,
+    writing all of it at every step would cost more than everything else. The same row may come
+    several times; its numbers are added. Sums of Rows are Rows; NumPy gets the whole array.
+    """
+
+    __slots__ = ("parts", "shape")
+
+    def __init__(self, parts: Sequence[tuple[Array, Array]], shape: tuple[int, ...]) -> None:
+        self.parts = list(parts)  # of indices (k,) in [0, V), and rows (k, ...)
+        self.shape = shape
+
+    @property
+    def dtype(self) -> Any:
+        return self.parts[0][1].dtype
+
+    def astype(self, dtype: Any) -> Rows:
+        return Rows([(at, rows.astype(dtype)) for at, rows in self.parts], self.shape)
+
+    def __add__(self, other: Any) -> Any:
+        if isinstance(other, Rows):
+            return Rows([*self.parts, *other.parts], self.shape)
+        return self.whole() + other
+
+    def __iadd__(self, other: Any) -> Any:
+        if not isinstance(other, Rows):
+            return self + other
+        self.parts += other.parts
+        return self
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        return getattr(ufunc, method)(*map(whole, inputs), **keywords)
+
+    def joined(self) -> tuple[Array, Array]:
+        """The indices of all rows that were given, and the rows."""
+        at, rows = zip(*self.parts, strict=True)
+        return np.concatenate(at), np.concatenate(rows)
+
+    def summed(self) -> tuple[Array, Array]:
+        """The indices of the rows that are not 0, rising, and the sums of what was given."""
+        at, rows = self.joined()
+        places, which = np.unique(at, return_inverse=True)
+        return places, added_rows(rows, which, 0, (len(places), *self.shape[1:]))
+
+    def whole(self) -> Array:
+        """The array itself."""
+        at, rows = self.joined()
+        return added_rows(rows, at, 0, self.shape)
+
+
+def kept_rows(x: Array, indices: Array, shape: tuple[int, ...]) -> Rows:
+    """Rows of x (*indices.shape, ...) for a table of that shape."""
+    return Rows([(indices.reshape(-1), x.reshape(-1, *shape[1:]))], shape)
+
+
+def whole(g: Array) -> Array:
+    """A gradient as an array, if it was kept by rows."""
+    return g.whole() if g.__class__ is Rows else g

@@ -8,9 +8,9 @@ import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, DtypeError, IndexingError, ShapeError
 from tinygrad_tr.graph import constant
-from tinygrad_tr.kernels.scattering import added_rows
+from tinygrad_tr.kernels import scattering
 from tinygrad_tr.operands import Defaults
-from tinygrad_tr.rule import answers, rule
+from tinygrad_tr.rule import answers, kernel, rule
 from tinygrad_tr.rules.axes import axes_of, axis_of, count, kept
 from tinygrad_tr.rules.shape import unbroadcast
 
@@ -85,7 +85,7 @@ def take_(x, *, indices, axis):
 @rule(linear=True)
 def scatter_rows(x, *, indices, axis, shape):
     """Zeros of the shape with the rows of x added at `indices` along an axis; adjoint of take."""
-    return added_rows(x, indices, axis % len(shape), shape), lambda g: np.take(
+    return scattering.added_rows(x, indices, axis % len(shape), shape), lambda g: np.take(
         g, indices, axis=axis
     )
 
@@ -200,6 +200,15 @@ def one_hot(indices, num_classes=None):
     return constant(out)
 
 
+rows_of_arrays = kernel(scattering.kept_rows)
+
+
+@answers(rows_of_arrays)
+def kept_rows(x, indices, shape):
+    """What arrays leave as rows, recorded as the whole array."""
+    return scatter_rows(x, indices=indices, axis=0, shape=shape)
+
+
 @rule(linear=True)
 def embedding_(x, *, indices, share):
     """The rows of a table. A lookup's share of its gradient goes back to its row: all for None."""
@@ -208,7 +217,7 @@ def embedding_(x, *, indices, share):
     def pullback(g):
         if share is not None:
             g = g * share[..., None]
-        return scatter_rows(g, indices=indices, axis=0, shape=shape)
+        return rows_of_arrays(g, indices, shape)
 
     return x[indices], pullback
 
