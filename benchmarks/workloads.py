@@ -120,6 +120,38 @@ def images(
     return data
 
 
+def text(
+    batch: int, steps: int, vocabulary: int, rate: float, **facts: Any
+) -> Callable[[Rng], Data]:
+    """Tokens (batch, steps), the token that follows each, and a learning rate."""
+
+    def data(rng: Rng) -> Data:
+        tokens = rng.integers(0, vocabulary, (batch, steps + 1))
+        return {
+            "tokens": tokens[:, :-1], "targets": tokens[:, 1:], "vocabulary": vocabulary,
+            "rate": rate, **facts,
+        }  # fmt: skip
+
+    return data
+
+
+def word_pairs(vocabulary: int, features: int, pairs: int, negatives: int) -> Callable[[Rng], Data]:
+    """Words, a true and some false neighbours of each, and the two tables of vectors."""
+
+    def data(rng: Rng) -> Data:
+        truth = np.zeros((pairs, 1 + negatives), np.float32)
+        truth[:, 0] = 1
+        return {
+            "words": rng.integers(0, vocabulary, pairs),
+            "others": rng.integers(0, vocabulary, (pairs, 1 + negatives)),
+            "truth": truth,
+            "tables": [normal(rng, vocabulary, features, scale=0.1) for _ in range(2)],
+            "rate": 0.1,
+        }
+
+    return data
+
+
 def parameters_of(shapes: Mapping[str, Sequence[int]]) -> Data:
     """The same parameters for every peer's network that names them so: He's scale."""
     rng = np.random.default_rng(1)
@@ -203,6 +235,29 @@ WORKLOADS = [
     Workload(
         "unet", "U-Net 8-16-32, 1 × 64 × 64, batch 8, Adam", "unet",
         images(8, 1, 64, 4, rate=1e-3, each_pixel=True), tolerance=1e-3,
+    ),
+    Workload(
+        "lstm", "character LSTM, 64 characters, 128 units, T 64, batch 32, Adam", "recurrent",
+        text(32, 64, 64, rate=1e-3, kind="LSTM", hidden=128), tolerance=1e-3,
+    ),
+    Workload(
+        "gru", "character GRU, 64 characters, 128 units, T 64, batch 32, Adam", "recurrent",
+        text(32, 64, 64, rate=1e-3, kind="GRU", hidden=128), tolerance=1e-3,
+    ),
+    Workload(
+        "transformer", "transformer, d 128, 4 heads, 2 layers, T 64, batch 16, Adam", "transformer",
+        text(16, 64, 256, rate=1e-3, features=128, heads=4, layers=2, inner=512), tolerance=1e-3,
+    ),
+    Workload(
+        "skip-gram", "skip-gram, 10,000 × 100, batch 512, 5 negatives, SGD", "skip_gram",
+        word_pairs(10_000, 100, 512, 5),
+    ),
+    Workload(
+        "embedding", "embedding 10,000 × 100, 4,096 lookups", "embedding",
+        lambda rng: {
+            "table": normal(rng, 10_000, 100), "ids": rng.integers(0, 10_000, 4096),
+            "g": normal(rng, 4096, 100),
+        },
     ),
     Workload("hvp", "Hessian-vector product of an MLP loss", "curvature", curvature),
 ]  # fmt: skip

@@ -18,30 +18,24 @@ import numpy as np
 
 import tinygrad_tr as tt
 from tinygrad_tr import metrics, nn, optim, train
-from tinygrad_tr.examples.datasets import FIGURES
 from tinygrad_tr.examples.outcome import FOLDER, Goal, Outcome
 from tinygrad_tr.examples.plots import canvas, curves, saved
+from tinygrad_tr.examples.scenes import CLASSES as SHAPES
+from tinygrad_tr.examples.scenes import scenes
 from tinygrad_tr.nn import functional as F
 
 Array = np.ndarray[Any, Any]
 INPUT = np.array([[2.0, 1], [3, 2]])  # the lecture's
 FILTER = np.array([[1.0, 2, 1], [2, 0, 1], [0, 2, 1]])
-CLASSES = ("background", "square", "disc", "triangle")
-BRIGHTNESS = (0, 1, -1, 2)
+CLASSES = ("background", *SHAPES)
+COLOURS = np.array([[1.0, 0.4, 0.4], [0.4, 1.0, 0.4], [0.4, 0.4, 1.0]], np.float32)
 BATCH, STEPS, SEED = 16, 300, 0
 
 
-def scenes(m: int, size: int = 16, noise: float = 0.3, seed: int = 0) -> tuple[Array, Array]:
-    """One to three objects, later ones in front: (m, 1, size, size) and labels (m, size, size)."""
-    rng = np.random.default_rng(seed)
-    labels = np.zeros((m, size, size), np.int64)
-    for label_map in labels:
-        for label in rng.integers(1, len(CLASSES), rng.integers(1, 4)):
-            radius, centre = size * rng.uniform(0.09, 0.2), rng.uniform(2, size - 2, 2)
-            down, right = (np.arange(size) - centre[:, None]) / radius
-            label_map[FIGURES[CLASSES[label]](down[:, None], right)] = label
-    pictures = np.take(BRIGHTNESS, labels) + noise * rng.standard_normal(labels.shape)
-    return pictures.astype(np.float32)[:, None], labels
+def seen(m: int, seed: int = 0) -> tuple[Array, Array]:
+    """Scenes of one to four objects, later ones in front: (m, 3, 16, 16), labels (m, 16, 16)."""
+    made = scenes(m, 16, most=4, crossing=True, scale=0.8, noise=0.15, colours=COLOURS, seed=seed)
+    return made.pictures, made.labels
 
 
 def enlarged(picture: Array, weights: Array) -> Array:
@@ -53,7 +47,7 @@ def enlarged(picture: Array, weights: Array) -> Array:
 def network(skips: bool = True, seed: int = SEED) -> nn.Module:
     """A U-Net that halves the picture twice, with or without its skip connections."""
     tt.manual_seed(seed)
-    return nn.models.UNet(1, len(CLASSES), width=8, depth=2, skips=skips)
+    return nn.models.UNet(3, len(CLASSES), width=8, depth=2, skips=skips)
 
 
 def learn(
@@ -61,7 +55,7 @@ def learn(
 ) -> tuple[nn.Module, list[float]]:
     """The network after `steps` of Adam on batches of 16 from m scenes, and its losses."""
     model = network(skips, seed)
-    x, y = scenes(m, seed=seed)
+    x, y = seen(m, seed)
     optimizer = optim.Adam(model.parameters(), lr=1e-2)
     schedule = optim.CosineAnnealingLR(optimizer, T_max=steps)
     rng = np.random.default_rng(seed)
@@ -80,7 +74,7 @@ def learn(
 def main(folder: Path = FOLDER, steps: int = STEPS) -> Outcome:
     """The worked example, then both networks on 200 new scenes: tables and pictures."""
     answer = print_worked_example()
-    x, y = scenes(200, seed=SEED + 100)
+    x, y = seen(200, SEED + 100)
     losses: dict[str, list[float]] = {}
     guesses = {"all background": np.zeros_like(y)}
     for name, skips in (("without skips", False), ("with skips", True)):
@@ -134,7 +128,7 @@ def plot_scenes(x: Array, y: Array, guesses: dict[str, Array], file: Path, rows:
         ax.set(xticks=[], yticks=[])
     full = [i for i, labels in enumerate(y) if len(np.unique(labels)) == len(CLASSES)]
     for i, line in zip(full, axes, strict=False):
-        line[0].imshow(x[i, 0], cmap="gray", vmin=-2, vmax=3)
+        line[0].imshow(x[i].transpose(1, 2, 0).clip(0, 1))
         for ax, labels in zip(line[1:], shown.values(), strict=True):
             ax.imshow(labels[i], cmap=ListedColormap(colours), vmin=0, vmax=len(colours) - 1)
     for ax, name in zip(axes[0], ("scene", *shown), strict=True):
@@ -186,8 +180,8 @@ def show_cells(axes: Any, array: Array, title: str) -> None:
 def draw_step(folder: Path) -> list[Path]:
     """The picture of a training step of the smallest U-Net: one way down, one up, one skip."""
     tt.manual_seed(SEED)
-    x, y = scenes(4, seed=SEED)
-    model = nn.models.UNet(1, len(CLASSES), width=8, depth=1)
+    x, y = seen(4, SEED)
+    model = nn.models.UNet(3, len(CLASSES), width=8, depth=1)
     picture = tt.draw(model, tt.from_numpy(x), loss=lambda z: F.cross_entropy(z, y), depth=1)
     return [picture.save(folder / f"segmentation-step.{kind}") for kind in ("svg", "png")]
 

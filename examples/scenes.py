@@ -1,6 +1,6 @@
 """Scenes that detectors learn from: several objects of three classes on a dark ground.
 
-The colours say nothing: an object is told by its shape alone. The same seed gives the same scenes.
+Unless asked otherwise, colours say nothing: an object is told by its shape alone. The same seed gives the same scenes.
 """
 
 from __future__ import annotations
@@ -40,13 +40,15 @@ def scenes(
     crossing: bool = False,
     scale: float = 1.0,
     noise: float = 0.05,
+    colours: Array | None = None,
     seed: int = 0,
 ) -> Scenes:
     """1 to `most` (at most 6) objects in each of m scenes, half of them tall and half of them wide.
 
     The boxes of a scene do not overlap, and their midpoints are in different cells; but with
     `crossing` a tall and a wide one can share a cell, the later one in front. At `scale` 1 they
-    are about half as long as the picture, and a quarter as broad.
+    are about half as long as the picture, and a quarter as broad. With `colours` (3, 3), one for
+    each class, they do say something.
     """
     rng = np.random.default_rng(seed)
     pictures = np.empty((m, 3, size, size), np.float32)
@@ -61,7 +63,8 @@ def scenes(
             near = placed[-1] if crossing and placed and rng.random() < 0.5 else None
             mask, box = place(rng, name, size, scale, near)
             if all(apart(box, other, crossing) for other in placed):
-                picture[:, mask] = colour[:, None]
+                shown = colour if colours is None else colours[name]
+                picture[:, mask] = shown[:, None]
                 label_map[mask] = name + 1
                 placed.append(box)
                 names.append(name)

@@ -210,6 +210,76 @@ def unet(x: Any, labels: Any, rate: float) -> Any:
     return training(model, tt.optim.Adam(model.parameters(), lr=rate), x, labels)
 
 
+class LanguageModel(tt.nn.Module):
+    """Tokens (N, T) to logits (N·T, V), with some layers between table and logits."""
+
+    def __init__(self, vocabulary: int, width: int, body: Any) -> None:
+        self.table = tt.nn.Embedding(vocabulary, width)
+        self.body, self.head = body, tt.nn.Linear(width, vocabulary)
+
+    def forward(self, tokens: Any) -> Any:
+        x = self.body(self.table(tokens))
+        x = x[0] if isinstance(x, tuple) else x
+        return self.head(x).reshape(-1, self.table.num_embeddings)
+
+
+class Blocks(tt.nn.Module):
+    """Positions, and layers of a transformer in which no step looks ahead."""
+
+    def __init__(self, steps: int, features: int, heads: int, layers: int, inner: int) -> None:
+        self.mask = tt.nn.Transformer.generate_square_subsequent_mask(steps)
+        self.positions = tt.nn.Parameter(np.zeros((steps, features), np.float32))
+        self.layers = tt.nn.ModuleList(
+            tt.nn.TransformerEncoderLayer(features, heads, inner, dropout=0.0, batch_first=True)
+            for _ in range(layers)
+        )
+
+    def forward(self, x: Any) -> Any:
+        x = x + self.positions
+        for layer in self.layers:
+            x = layer(x, src_mask=self.mask, is_causal=True)
+        return x
+
+
+def recurrent(
+    tokens: Any, targets: Any, vocabulary: int, kind: str, hidden: int, rate: float
+) -> Any:
+    layer = getattr(tt.nn, kind)(hidden, hidden, batch_first=True)
+    model = filled(LanguageModel(vocabulary, hidden, layer))
+    optimizer = tt.optim.Adam(model.parameters(), lr=rate)
+    return training(model, optimizer, tokens, targets.reshape(-1))
+
+
+def transformer(
+    tokens: Any, targets: Any, vocabulary: int, features: int, heads: int, layers: int, inner: int,
+    rate: float,
+) -> Any:  # fmt: skip
+    blocks = Blocks(tokens.shape[1], features, heads, layers, inner)
+    model = filled(LanguageModel(vocabulary, features, blocks))
+    optimizer = tt.optim.Adam(model.parameters(), lr=rate)
+    return training(model, optimizer, tokens, targets.reshape(-1))
+
+
+def skip_gram(words: Any, others: Any, truth: Any, tables: Any, rate: float) -> Any:
+    inner, outer = (tt.nn.Embedding.from_pretrained(table, freeze=False) for table in tables)
+    optimizer = tt.optim.SGD([inner.weight, outer.weight], lr=rate)
+    labels = tt.Tensor(truth)
+
+    def step() -> Any:
+        optimizer.zero_grad()
+        scores = outer(others) @ inner(words)[:, :, None]
+        loss = tt.nn.functional.binary_cross_entropy_with_logits(scores[:, :, 0], labels)
+        loss.backward()
+        optimizer.step()
+        return loss, inner.weight, outer.weight
+
+    return step
+
+
+def embedding(table: Any, ids: Any, g: Any) -> Any:
+    return both_passes(lambda weight: tt.nn.functional.embedding(ids, weight), g, table)
+
+
 def dropout(x: Any, p: float) -> Any:
     x = tt.Tensor(x, requires_grad=True)
 

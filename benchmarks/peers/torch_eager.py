@@ -221,6 +221,46 @@ def unet(x: Any, labels: Any, rate: float) -> Any:
     return training(model, torch.optim.Adam(model.parameters(), lr=rate), x, labels)
 
 
+def recurrent(
+    tokens: Any, targets: Any, vocabulary: int, kind: str, hidden: int, rate: float
+) -> Any:
+    layer = getattr(nn, kind)(hidden, hidden, batch_first=True)
+    model = filled(networks.LanguageModel(vocabulary, hidden, layer))
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+    return training(model, optimizer, tokens, targets.reshape(-1))
+
+
+def transformer(
+    tokens: Any, targets: Any, vocabulary: int, features: int, heads: int, layers: int, inner: int,
+    rate: float,
+) -> Any:  # fmt: skip
+    blocks = networks.Blocks(tokens.shape[1], features, heads, layers, inner)
+    model = filled(networks.LanguageModel(vocabulary, features, blocks))
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+    return training(model, optimizer, tokens, targets.reshape(-1))
+
+
+def skip_gram(words: Any, others: Any, truth: Any, tables: Any, rate: float) -> Any:
+    inner, outer = (nn.Embedding(len(t), t.shape[1], _weight=tensor(t)) for t in tables)
+    optimizer = torch.optim.SGD([inner.weight, outer.weight], lr=rate)
+    words, others, labels = tensor(words), tensor(others), tensor(truth)
+
+    def step() -> Any:
+        optimizer.zero_grad()
+        scores = outer(others) @ inner(words)[:, :, None]
+        loss: Any = functional.binary_cross_entropy_with_logits(scores[:, :, 0], labels)
+        loss.backward()
+        optimizer.step()
+        return loss, inner.weight, outer.weight
+
+    return step
+
+
+def embedding(table: Any, ids: Any, g: Any) -> Any:
+    rows = tensor(ids)
+    return both_passes(lambda weight: functional.embedding(rows, weight), g, table)
+
+
 def dropout(x: Any, p: float) -> Any:
     x = leaf(x)
 

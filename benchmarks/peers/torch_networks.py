@@ -109,3 +109,36 @@ class UNet(nn.Module):
         for up, convolve, skip in zip(self.up, self.decoder, (second, first), strict=True):
             x = convolve(torch.cat([skip, up(x)], dim=1))
         return self.head(x)
+
+
+class LanguageModel(nn.Module):
+    """Tokens (N, T) to logits (N·T, V), with some layers between table and logits."""
+
+    def __init__(self, vocabulary: int, width: int, body: Any) -> None:
+        super().__init__()
+        self.table = nn.Embedding(vocabulary, width)
+        self.body, self.head = body, nn.Linear(width, vocabulary)
+
+    def forward(self, tokens: Any) -> Any:
+        x = self.body(self.table(tokens))
+        x = x[0] if isinstance(x, tuple) else x
+        return self.head(x).reshape(-1, self.table.num_embeddings)
+
+
+class Blocks(nn.Module):
+    """Positions, and layers of a transformer in which no step looks ahead."""
+
+    def __init__(self, steps: int, features: int, heads: int, layers: int, inner: int) -> None:
+        super().__init__()
+        self.mask = nn.Transformer.generate_square_subsequent_mask(steps)
+        self.positions = nn.Parameter(torch.zeros(steps, features))
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(features, heads, inner, dropout=0.0, batch_first=True)
+            for _ in range(layers)
+        )
+
+    def forward(self, x: Any) -> Any:
+        x = x + self.positions
+        for layer in self.layers:
+            x = layer(x, src_mask=self.mask, is_causal=True)
+        return x
