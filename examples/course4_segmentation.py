@@ -121,7 +121,7 @@ def plot_scenes(x: Array, y: Array, guesses: dict[str, Array], file: Path, rows:
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
-    colours = ("#e8e8e8", "#d1495b", "#2e6f95", "#edae49")
+    colours = ("#e8e8e8", "#d1495b", "#4c9f70", "#2e6f95")
     shown = {"labels": y, **{n: g for n, g in guesses.items() if "skips" in n}}
     figure, axes = canvas(columns=2 + len(guesses) - 1, rows=rows, size=(1.9, 1.9))
     for ax in axes.flat:

@@ -1,6 +1,7 @@
 """Scenes that detectors learn from: several objects of three classes on a dark ground.
 
-Unless asked otherwise, colours say nothing: an object is told by its shape alone. The same seed gives the same scenes.
+The colours say nothing, unless asked to: an object is told by its shape alone. The same seed gives
+the same scenes.
 """
 
 from __future__ import annotations
