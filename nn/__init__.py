@@ -39,6 +39,7 @@ from .activations import (
     Tanhshrink,
     Threshold,
 )
+from .attention import MultiheadAttention
 from .calls import watch_calls
 from .containers import MLP, ModuleDict, ModuleList, Sequential
 from .convolution import (
@@ -58,6 +59,7 @@ from .losses import (
     BCEWithLogitsLoss,
     CosineEmbeddingLoss,
     CrossEntropyLoss,
+    CTCLoss,
     HuberLoss,
     KLDivLoss,
     L1Loss,
@@ -117,6 +119,7 @@ from .pooling import (
     MaxUnpool2d,
     MaxUnpool3d,
 )
+from .positions import LearnedPositions, SinusoidalPositions, sinusoidal_positions
 from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from .resampling import (
     ChannelShuffle,
@@ -130,6 +133,13 @@ from .resampling import (
 )
 from .state import LoadError
 from .summary import summary
+from .transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 if TYPE_CHECKING:
     from . import models
@@ -203,6 +213,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "CTCLoss",
     "Dropout",
     "Embedding",
     "Flatten",
@@ -220,6 +231,7 @@ __all__ = [
     "L1Loss",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedPositions",
     "Linear",
     "LoadError",
     "LogSigmoid",
@@ -229,6 +241,7 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiheadAttention",
     "NLLLoss",
     "PReLU",
     "PairwiseDistance",
@@ -239,6 +252,7 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositions",
     "SmoothL1Loss",
     "Softmax",
     "Softmin",
@@ -248,6 +262,11 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "Unflatten",
@@ -257,6 +276,7 @@ __all__ = [
     "l1_penalty",
     "l2_penalty",
     "models",
+    "sinusoidal_positions",
     "summary",
     "utils",
     "watch_calls",

@@ -145,6 +145,24 @@ class CrossEntropyLoss(WeightedLoss):
         )
 
 
+class CTCLoss(Loss):
+    """−ln p(targets) over all alignments of labels with steps; `blank` is the class of no label."""
+
+    def __init__(
+        self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False
+    ) -> None:
+        super().__init__(reduction)
+        self.blank, self.zero_infinity = blank, zero_infinity
+
+    def forward(
+        self, log_probs: Tensor, targets: Any, input_lengths: Any, target_lengths: Any
+    ) -> Tensor:
+        return F.ctc_loss(
+            log_probs, targets, input_lengths, target_lengths,
+            self.blank, self.reduction, self.zero_infinity,
+        )  # fmt: skip
+
+
 class CosineEmbeddingLoss(Loss):
     """1 − cos where the target is 1, max(cos − margin, 0) where it is −1."""
 

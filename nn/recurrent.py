@@ -64,6 +64,11 @@ class Recurrence(Module):
                 got=f"{proj_size=}, {hidden_size=}", wanted="proj_size < hidden_size",
             )  # fmt: skip
         require_probability(name, "dropout", dropout)
+        if dropout and num_layers == 1:
+            raise ArgumentError(
+                name, "dropout works between layers, and there is one", got=f"{dropout=}",
+                wanted="num_layers ≥ 2, or nn.Dropout behind the layer",
+            )  # fmt: skip
         self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
         self.dropout, self.generator = dropout, generator
         width = proj_size or hidden_size
@@ -148,6 +153,8 @@ class Recurrence(Module):
         going = None if lengths is None else sequences.going(lengths, len(x))
         if going is not None and going.all():
             going = None
+        if going is not None:
+            x = np.where(going[:, :, None], x, 0)  # of NaN in padding, 0 · NaN would remain
         states = self.first_states(x, first)
         ends: list[States] = []
         directions = 2 if self.bidirectional else 1
@@ -170,15 +177,17 @@ class Recurrence(Module):
 
     def first_states(self, x: Any, first: States) -> States:
         """The given states, checked, or zeros: each (layers · directions, N, its width)."""
-        width = self.proj_size or self.hidden_size
+        name, width = type(self).__name__, self.proj_size or self.hidden_size
         made = []
         for given, size in zip(first, (width, self.hidden_size), strict=False):
             shape = (len(self.places), x.shape[1], size)
-            if given is not None and np.shape(given) != shape:
-                raise ShapeError(
-                    type(self).__name__, "the first state does not fit the layer",
-                    got=describe(given), wanted=f"{shape}, layers · directions first",
-                )  # fmt: skip
+            if given is not None:
+                require_float_array(name, given)
+                if given.shape != shape:
+                    raise ShapeError(
+                        name, "the first state does not fit the layer",
+                        got=describe(given), wanted=f"{shape}, layers · directions first",
+                    )  # fmt: skip
             made.append(np.zeros(shape, x.dtype) if given is None else given)
         return tuple(made)
 
@@ -298,7 +307,7 @@ class LSTM(Recurrence):
     def forward(
         self, x: Any, hx: Any = None, *, lengths: Any = None
     ) -> tuple[Any, tuple[Tensor, Tensor]]:
-        out, (h, c) = self.run(x, (None, None) if hx is None else tuple(hx), lengths)
+        out, (h, c) = self.run(x, pair("LSTM", hx), lengths)
         return out, (h, c)
 
 
@@ -344,10 +353,12 @@ class Cell(Module):
             )  # fmt: skip
         shape = (*x.shape[:-1], self.hidden_size)
         for state in states:
-            if state is not None and np.shape(state) != shape:
-                raise ShapeError(
-                    name, "the state does not fit", got=describe(state), wanted=f"{shape}"
-                )
+            if state is not None:
+                require_float_array(name, state)
+                if state.shape != shape:
+                    raise ShapeError(
+                        name, "the state does not fit", got=describe(state), wanted=f"{shape}"
+                    )
         filled = (np.zeros(shape, x.dtype) if state is None else state for state in states)
         return tuple(array if x.ndim == 2 else array[None] for array in (x, *filled))
 
@@ -403,9 +414,20 @@ class LSTMCell(Cell):
     gates = 4
 
     def forward(self, x: Any, hx: Any = None) -> tuple[Tensor, Tensor]:
-        rows, h, c = self.checked(x, *((None, None) if hx is None else hx))
+        rows, h, c = self.checked(x, *pair("LSTMCell", hx))
         h, c = rules.lstm_step(self.contribution(rows), h, c, self.weight_hh, None)
         return (h, c) if x.ndim == 2 else (h[0], c[0])
+
+
+def pair(operation: str, states: Any) -> tuple[Any, Any]:
+    """The first h and c of an LSTM; None for both if there are none."""
+    if states is None:
+        return None, None
+    if not isinstance(states, (tuple, list)) or len(states) != 2:
+        raise ArgumentError(
+            operation, "the first states come as a pair", got=describe(states), wanted="(h0, c0)"
+        )
+    return states[0], states[1]
 
 
 def require_nonlinearity(operation: str, nonlinearity: str) -> str:

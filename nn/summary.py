@@ -87,8 +87,8 @@ class Call:
 def summary(model: Module, *inputs: Any) -> Summary:
     """The summary of one forward pass with these inputs, in evaluation mode; nothing changes.
 
-    Multiply-adds are those of the products (linear, matmul, einsum, convolutions, with what
-    their zeros of padding are multiplied), beside which the rest is small. Activations are the
+    Multiply-adds are those of the products (linear, matmul, einsum, attention, convolutions, with
+    what their zeros of padding are multiplied), beside which the rest is small. Activations are the
     bytes of every result of the pass; in memory is what the forward pass itself needs.
     """
     calls: list[Call] = []
@@ -148,6 +148,9 @@ def multiply_adds(node: Node) -> int:
         return math.prod(node.shape) * math.prod(node.inputs[1].shape[1:])
     if node.rule.name == "conv_transpose":  # for each input
         return math.prod(node.inputs[0].shape) * math.prod(node.inputs[1].shape[1:])
+    if node.rule.name == "attention":  # of each query with each key, of each weight with a value
+        keys, size = node.inputs[1].shape[-2:]
+        return math.prod(node.shape[:-1]) * keys * (size + node.shape[-1])
     if node.rule.name == "einsum":
         terms = node.keywords["subscripts"].split("->")[0].split(",")
         lengths = {

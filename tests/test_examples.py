@@ -22,7 +22,21 @@ SHORTER: dict[str, dict[str, float]] = {
     "course4_detection": {"steps": 200, "m": 1000, "wanted": 0.35},
     "course4_augmentation": {"draws": 1, "steps": 100},
     "course4_transfer_learning": {"draws": 2, "steps": 40},
+    "course5_bert": {"steps": 250, "wanted": 0.35},
+    "course5_generation": {"steps": 100, "length": 32, "batch": 32, "wanted": 2.4},
+    "course5_transformer": {"steps": 300},
     "course4_style": {"size": 56, "steps": 60, "training": 30},
+    "course5_prose": {"epochs": 4, "wanted": 0.95},
+    "course5_search_errors": {"steps": 150, "m": 150},
+    "course5_name_detector": {"steps": 250},
+    "course5_named_entities": {"steps": 300, "tagging_steps": 150},
+    "course5_sentiment": {"steps": 250},
+    "course5_skip_gram": {"steps": 300, "epochs": 5, "seeds": 1},
+    "course5_teddy": {"steps": 120},
+    "course5_tsne": {"steps": 150},
+    "course5_vanishing": {"steps": 90},
+    "course5_speech": {"steps": 80, "m": 100},
+    "course5_trigger_word": {"steps": 120, "m": 300},
 }
 
 

@@ -143,6 +143,17 @@ def test_what_lies_past_the_end_of_a_sequence_changes_nothing(kind, options):
         assert (outputs[:length, n] != 0).any()
 
 
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+def test_bad_numbers_in_the_padding_reach_no_gradient(kind):
+    layer, x = made(kind, {"bidirectional": True}), sequence({})
+    x[2:, 1] = np.nan
+    leaf = tt.Tensor(x, requires_grad=True)
+    layer(leaf, lengths=LENGTHS)[0].sum().backward()
+    for parameter in layer.parameters():
+        assert np.isfinite(parameter.grad.numpy()).all()
+    assert np.isfinite(leaf.grad.numpy()).all()
+
+
 @every_layer
 def test_a_packed_sequence_gives_what_lengths_give(kind, options):
     layer, x = made(kind, options), tt.Tensor(sequence(options))
@@ -315,6 +326,11 @@ WRONG = [
     (lambda: nn.GRU(D, H)(X, lengths=[1, 1]), tt.ShapeError, r"\(3,\)"),
     (lambda: nn.GRU(D, H)(X, lengths=[1.0, 1.5, 2.0]), tt.DtypeError, "integers"),
     (lambda: nn.GRU(D, H)(X, tt.zeros((2, N, H))), tt.ShapeError, r"\(1, 3, 5\)"),
+    (lambda: nn.GRU(D, H)(X, tt.Tensor(np.zeros((1, N, H), int))), tt.DtypeError, "floats"),
+    (lambda: nn.LSTM(D, H)(X, (tt.zeros((1, N, H)),)), tt.ArgumentError, "pair"),
+    (lambda: nn.LSTM(D, H)(X, tt.zeros((2, N, H))), tt.ArgumentError, r"\(h0, c0\)"),
+    (lambda: nn.LSTMCell(D, H)(X[0], tt.zeros((2, N, H))), tt.ArgumentError, "pair"),
+    (lambda: nn.LSTM(D, H, dropout=0.5), tt.ArgumentError, "between layers"),
     (lambda: nn.RNN(D, H, nonlinearity="sin"), tt.ArgumentError, "'sin'"),
     (lambda: nn.LSTM(D, H, proj_size=H), tt.ArgumentError, "proj_size < hidden_size"),
     (lambda: nn.LSTM(D, H, dropout=1.5), tt.ArgumentError, "dropout"),

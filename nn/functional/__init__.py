@@ -32,6 +32,7 @@ from tinygrad_tr.rules.indexing import one_hot
 from tinygrad_tr.rules.shape import flatten
 
 from .activations import glu, log_softmax, prelu, softmax, softmin, threshold
+from .attention import attention_weights, causal_mask, scaled_dot_product_attention
 from .class_losses import cross_entropy, nll_loss
 from .convolution import (
     conv1d,
@@ -41,6 +42,7 @@ from .convolution import (
     conv_transpose2d,
     conv_transpose3d,
 )
+from .ctc import ctc_loss
 from .distances import (
     cdist,
     cosine_embedding_loss,
@@ -120,10 +122,12 @@ __all__ = [
     "max_unpool1d",
     "max_unpool2d",
     "max_unpool3d",
+    "attention_weights",
     "batch_norm",
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "causal_mask",
     "cdist",
     "celu",
     "conv1d",
@@ -135,6 +139,7 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "elu",
     "embedding",
@@ -166,6 +171,7 @@ __all__ = [
     "relu",
     "relu6",
     "rms_norm",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",

@@ -7,6 +7,7 @@ load: `model.load_state_dict(tt.load("resnet18.safetensors"))`. Pictures are (N,
 """
 
 from .alexnet import AlexNet
+from .bert import BertForMaskedLM, BertModel, bert_state_dict
 from .blocks import Conv2dNormActivation
 from .efficientnet import (
     EfficientNet,
@@ -23,7 +24,9 @@ from .efficientnet import (
     efficientnet_b6,
     efficientnet_b7,
 )
+from .gpt import GPT, gpt2_state_dict
 from .inception import GoogLeNet, Inception
+from .language_model import RecurrentLanguageModel
 from .lenet import LeNet5
 from .mobilenet_v1 import DepthwiseSeparableConv2d, MobileNetV1
 from .mobilenet_v2 import InvertedResidual, MobileNetV2
@@ -44,17 +47,30 @@ from .resnet import (
     resnet110,
     resnet152,
 )
+from .sequence_to_sequence import (
+    AdditiveAttention,
+    AttentionEncoderDecoder,
+    EncoderDecoder,
+    RecurrentEncoder,
+    TransformerEncoderDecoder,
+)
 from .unet import UNet
 from .vgg import VGG, vgg11, vgg13, vgg16, vgg19
 
 __all__ = [
+    "AdditiveAttention",
     "AlexNet",
+    "AttentionEncoderDecoder",
     "BasicBlock",
+    "BertForMaskedLM",
+    "BertModel",
     "Bottleneck",
     "CifarResNet",
     "Conv2dNormActivation",
     "DepthwiseSeparableConv2d",
     "EfficientNet",
+    "EncoderDecoder",
+    "GPT",
     "GoogLeNet",
     "Inception",
     "InvertedResidual",
@@ -63,11 +79,15 @@ __all__ = [
     "MobileNetV1",
     "MobileNetV2",
     "NetworkInNetwork",
+    "RecurrentEncoder",
+    "RecurrentLanguageModel",
     "ResNet",
     "SqueezeExcitation",
     "StochasticDepth",
+    "TransformerEncoderDecoder",
     "UNet",
     "VGG",
+    "bert_state_dict",
     "compound_scaling",
     "efficientnet_b0",
     "efficientnet_b1",
@@ -77,6 +97,7 @@ __all__ = [
     "efficientnet_b5",
     "efficientnet_b6",
     "efficientnet_b7",
+    "gpt2_state_dict",
     "mlpconv",
     "resnet18",
     "resnet20",

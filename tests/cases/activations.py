@@ -1,9 +1,12 @@
 """Rows for tinygrad_tr/rules/activations.py."""
 
+import numpy as np
+
 import tinygrad_tr as tt
 from tests.cases.case import Case, apart, normal
 
 x = apart(4, 5)
+SEEN = np.array([[True, False, True, True], [False, False, True, False], [True] * 4])
 
 
 def case(name, facts=None, **options):
@@ -47,6 +50,15 @@ CASES = [
     Case("softmax", tt.softmax, [normal(3, 4)], lambda torch, a: torch.softmax(a, -1)),
     Case("softmax", lambda a: tt.softmax(a, axis=0), [normal(3, 4)],
          lambda torch, a: torch.softmax(a, 0), label="rows"),
+    Case("softmax", lambda a: tt.softmax(a, where=SEEN), [normal(3, 4)],
+         lambda torch, a: torch.softmax(a.masked_fill(torch.tensor(~SEEN), -np.inf), -1),
+         label="where"),
+    Case("softmax", lambda a: tt.softmax(a, axis=0, where=np.array([[True], [False], [True]])),
+         [normal(3, 4)], label="rows, where",
+         value=lambda a: np.insert(tt.softmax(a[::2], axis=0), 1, 0, axis=0)),
+    Case("softmax", lambda a: tt.softmax(a, where=np.array([[True], [False], [True]])),
+         [normal(3, 4)], label="a row of nothing",
+         value=lambda a: np.insert(tt.softmax(a[::2]), 1, 0, axis=0)),
     Case("log_softmax", tt.log_softmax, [normal(3, 4)],
          lambda torch, a: torch.log_softmax(a, -1)),
     Case("log_softmax", lambda a: tt.log_softmax(a, axis=0), [normal(3, 4)],

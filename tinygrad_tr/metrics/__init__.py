@@ -30,11 +30,12 @@ from .classes import (
 )
 from .pixels import iou_per_class, mean_iou, pixel_accuracy
 from .ranking import average_precision, precision_recall_curve, roc_auc, roc_curve
+from .sequences import perplexity
 from .streams import false_alarms_per_day
 
 __all__ = [
     "accuracy", "average_precision", "confusion_matrix", "f1", "f_beta", "false_alarms_per_day",
-    "iou_per_class", "mean_error", "mean_iou", "pixel_accuracy", "precision",
+    "iou_per_class", "mean_error", "mean_iou", "perplexity", "pixel_accuracy", "precision",
     "precision_recall_curve", "precision_recall_f1", "recall", "roc_auc", "roc_curve",
     "top_k_accuracy", "weighted_error",
 ]  # fmt: skip

@@ -101,6 +101,7 @@ def draw(
     loss: Callable[[Any], Any] | None = None,
     passes: Literal["both", "forward", "backward"] = "both",
     depth: int | None = None,
+    unroll: bool = False,
     names: Mapping[str, Any] | None = None,
     params: Mapping[str, Any] | None = None,
     values: Literal["auto", "none", "stats", "full"] = "auto",
@@ -111,9 +112,11 @@ def draw(
     """The picture of the graph that made a Tensor, several Tensors, or the output of a module.
 
     `draw(model, x)` calls the model, with `loss` applied to its output if given, and frames
-    what each module did; `depth` is how many levels of modules are open. Graphs go from left
-    to right, modules from top to bottom, unless `rankdir` says otherwise. Nothing is changed
-    by drawing: it may be done before backward(), after it, and after the graph was freed.
+    what each module did; `depth` is how many levels of modules are open. Of five and more equal
+    steps, each with a call of the same module, only the first and the last are drawn unless
+    `unroll`, and a box for the others. Graphs go from left to right, modules from top to bottom,
+    unless `rankdir` says otherwise. Nothing is changed by drawing: it may be done before
+    backward(), after it, and after the graph was freed.
     """
     if rankdir is None:
         rankdir = "TB" if hasattr(what, "named_modules") else "LR"
@@ -140,8 +143,9 @@ def draw(
         if parameter not in evaluated.uses and end_of(parameter) not in dict.fromkeys(ends):
             unused.append((name, parameter))
     scene = scene_of(
-        ends, evaluated, found, calls=calls, depth=depth, unused=unused, entries=ENTRIES[values]
-    )
+        ends, evaluated, found, calls=calls, depth=depth, unroll=unroll, unused=unused,
+        entries=ENTRIES[values],
+    )  # fmt: skip
     writer = Writer(
         scene, THEMES[theme], WORDS[lang],
         passes=passes, numbers=values != "none", rankdir=rankdir,

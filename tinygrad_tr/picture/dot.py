@@ -178,7 +178,10 @@ class Writer:
         """Name, shape and dtype, and the value."""
         numbers, title = card.value, self.title(card)
         lines = []
-        if numbers.shape == () and numbers.entries is not None:
+        if card.copies > 1:
+            kind = f"{card.copies} × {shape_written(numbers.shape)} {numbers.dtype}"
+            lines.append(self.faint(escaped(kind)))
+        elif numbers.shape == () and numbers.entries is not None:
             number = written(numbers.entries[0])
             text = number if self.numbers or not title else ""
             first = " = ".join(part for part in (title, text) if part)
@@ -212,6 +215,8 @@ class Writer:
         assert gradient is not None
         name = f"∂{clipped(self.scene.objective)}/∂{clipped(short(card.name))}"
         symbol = f'<FONT COLOR="{color}">{escaped(name)}'
+        if card.copies > 1:
+            return [self.faint(self.words["each step"])]
         if not self.numbers:
             return [f"{symbol}</FONT>"]
         if gradient.shape == () and gradient.entries is not None:
@@ -279,6 +284,8 @@ class Writer:
         if way is None:
             return ""
         lines = []
+        if arrow.uses > 1:
+            return f"<{escaped(self.words['uses'].format(arrow.uses))}>"
         if way.slope is not None and arrow.ratio:
             number = written(way.slope)
             parts = [arrow.ratio, arrow.slope, number if self.numbers else ""]
@@ -306,6 +313,8 @@ class Writer:
             notes.append("⚠ " + words["note changed"].format(", ".join(scene.changed)))
         if scene.summed and self.backward:
             notes.append(words["note objective"].format(", ".join(scene.summed)))
+        if any(circle.module and circle.module.repeats for circle in scene.circles):
+            notes.append(words["note repeats"])
         if scene.hidden:
             notes.append(words["note folded"].format(scene.hidden))
         rows = [f'<TR><TD ALIGN="LEFT">{escaped(note)}</TD></TR>' for note in notes]

@@ -20,17 +20,18 @@ class Call:
     """One call of a module: what was recorded with a stamp between start and end is inside.
 
     `level` counts from 0, the model itself; `around` is the place in the list of calls of the
-    call it happened in, -1 for none.
+    call it happened in, -1 for none. What `repeats` stands for many steps and is never opened.
     """
 
     path: str
     kind: str
     size: int
     parameters: tuple[Any, ...]
-    start: int
-    end: int
+    start: float
+    end: float
     level: int
     around: int
+    repeats: bool = False
 
     def title(self, words: dict[str, str]) -> list[str]:
         """`layers.0`, `Linear(64 → 64)`, `4,160 parameters`: those of them that there are."""
@@ -127,7 +128,7 @@ def folded(calls: Sequence[Call], depth: int) -> list[int]:
     boxes: list[int] = []
     for i, call in enumerate(calls):  # a call comes after the one around it
         outer = boxes[call.around] if call.around >= 0 else -1
-        boxes.append(outer if outer >= 0 else (i if call.level >= depth else -1))
+        boxes.append(outer if outer >= 0 else (i if call.repeats or call.level >= depth else -1))
     return boxes
 
 

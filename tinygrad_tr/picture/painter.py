@@ -11,7 +11,8 @@ from tinygrad_tr.graph import Node, Output, Variable, is_tracked, value_of
 from tinygrad_tr.picture.frames import Call, common, folded, innermost
 from tinygrad_tr.picture.naming import Names
 from tinygrad_tr.picture.numbers import SUBSCRIPTS, SUPERSCRIPTS, measure
-from tinygrad_tr.picture.passes import Passes
+from tinygrad_tr.picture.passes import Passes, Way
+from tinygrad_tr.picture.repeats import FEWEST, with_repeats
 from tinygrad_tr.picture.scene import Arrow, Card, Circle, Echo, Reason, Scene, short
 
 COMFORTABLE = 150  # more nodes than this are folded into modules, unless depth= is given
@@ -31,11 +32,12 @@ def scene_of(
     *,
     calls: Sequence[Call] = (),
     depth: int | None = None,
+    unroll: bool = False,
     unused: Sequence[tuple[str, Any]] = (),
     entries: int,
 ) -> Scene:
     """The scene of the graph behind the ends. `unused` parameters are shown on their own."""
-    painter = Painter(ends, passes, names, calls, depth, entries)
+    painter = Painter(ends, passes, names, calls, depth, unroll, entries)
     for node in passes.nodes:
         if node.__class__ is not Output:
             painter.operation(node)
@@ -57,29 +59,39 @@ class Painter:
         names: Names,
         calls: Sequence[Call],
         depth: int | None,
+        unroll: bool,
         entries: int,
     ) -> None:
         self.ends, self.passes, self.names = dict.fromkeys(ends), passes, names
         self.entries = entries
+        operations = [node for node in passes.nodes if node.__class__ is not Output]
+        stamps = [node.stamp for node in operations]
+        places = innermost(calls, stamps)
+        if calls and not unroll:
+            calls = with_repeats(calls, operations, places)
+            places = innermost(calls, stamps)
         self.calls = calls
         self.scene = Scene(frames=list(calls))
-        operations = [node for node in passes.nodes if node.__class__ is not Output]
-        places = innermost(calls, [node.stamp for node in operations])
         self.place = dict(zip(operations, places, strict=True))
         self.boxes = folded(calls, self.deepest(places) if depth is None else depth)
         self.homes = self.leaf_homes()
         self.cards: dict[Any, Card] = {}
         self.circles: dict[Any, Circle] = {}
         self.outputs: dict[Node, list[Node]] = {}
-        self.used_outside: set[Node] = set()
+        self.arrows: dict[tuple[str, str], Arrow] = {}
+        self.users: dict[Node, list[Node]] = {}  # outside of the box that a result is made in
+        self.using: dict[Variable, set[int]] = {}  # the boxes in which a leaf is used
         for node in passes.nodes:
             if node.__class__ is Output:
                 self.outputs.setdefault(node.inputs[0], []).append(node)
             elif calls:
                 box = self.box(node)
                 for x in node.inputs:
-                    if isinstance(x, Node) and self.box(source(x)) != box:
-                        self.used_outside.add(x)
+                    if isinstance(x, Variable):
+                        self.using.setdefault(x, set()).add(box)
+                    elif isinstance(x, Node) and self.box(source(x)) != box:
+                        self.users.setdefault(x, []).append(node)
+        self.alike = self.results_alike()
         self.unnamed = 0
         self.name_objective()
 
@@ -116,6 +128,18 @@ class Painter:
         place = self.place[node]
         return self.boxes[place] if place >= 0 else -1
 
+    def results_alike(self) -> dict[Node, list[Node]]:
+        """For results of repeated steps that the same operations use: all of them, one card."""
+        groups: dict[Any, list[Node]] = {}
+        for x, users in self.users.items():
+            if self.repeats(self.box(source(x))) and x not in self.ends:
+                groups.setdefault((self.box(source(x)), *users), []).append(x)
+        large = [group for group in groups.values() if len(group) > FEWEST - 3]
+        return {x: group for group in large for x in group}
+
+    def repeats(self, box: int) -> bool:
+        return box >= 0 and self.calls[box].repeats
+
     # ------------------------------------------------------------------ drawing
 
     def operation(self, node: Node) -> None:
@@ -134,17 +158,32 @@ class Painter:
             if card is None:
                 continue
             way = ways[i] if ways else None
-            arrow = Arrow(card.id, circle.id, way is not None, way)
-            self.scene.arrows.append(arrow)
+            arrow = self.arrow(card, circle, way, shared=self.repeats(box) or card.copies > 1)
             if way is not None:
                 if box >= 0:
                     way.formula = way.slope = None
-                else:
+                elif card.copies == 1:
                     fill_in(arrow, node, given, i, out)
                 if way.contribution is not None:
                     card.parts.append(way.contribution)
         for card in made:
-            self.scene.arrows.append(Arrow(circle.id, card.id, card.gradient is not None))
+            if card.copies == 1 or (circle.id, card.id) not in self.arrows:
+                arrow = Arrow(circle.id, card.id, card.gradient is not None)
+                self.arrows[circle.id, card.id] = arrow
+                self.scene.arrows.append(arrow)
+
+    def arrow(self, card: Card, circle: Circle, way: Way | None, shared: bool) -> Arrow:
+        """The arrow of a use: its own, or that of all uses of the tensor in repeated steps."""
+        key = card.id, circle.id
+        if shared and key in self.arrows:
+            arrow = self.arrows[key]
+            arrow.uses += card.copies == 1
+            arrow.flows |= way is not None
+        else:
+            shown = way if card.copies == 1 else None  # it is different at each step
+            arrow = self.arrows[key] = Arrow(card.id, circle.id, way is not None, shown)
+            self.scene.arrows.append(arrow)
+        return arrow
 
     def unused(self, leaf: Any) -> None:
         """A parameter that no operation used: in the frame of the module that has it, if open."""
@@ -156,17 +195,20 @@ class Painter:
 
     def is_shown(self, node: Node) -> bool:
         """Whether the card of a result is drawn: always, unless it stays inside a box."""
-        return self.box(source(node)) < 0 or node in self.used_outside or node in self.ends
+        return self.box(source(node)) < 0 or node in self.users or node in self.ends
 
     def is_inside(self, x: Any, box: int) -> bool:
         """Whether an input of an operation is folded away in the same box."""
         if box < 0:
             return False
         if isinstance(x, Node):
-            return self.box(source(x)) == box and x not in self.cards
+            made_here = self.box(source(x)) == box
+            return made_here and (x not in self.cards or self.repeats(box))
         if isinstance(x, Variable):
             home = self.homes[x]
-            return home >= 0 and self.boxes[home] == box
+            # What only repeated steps are given, such as a word each, is theirs.
+            given = self.repeats(box) and not x.tracked and self.using[x] == {box}
+            return given or (home >= 0 and self.boxes[home] == box)
         return True
 
     def circle(self, node: Node, box: int) -> Circle:
@@ -198,6 +240,9 @@ class Painter:
 
     def card(self, x: Any, box: int, key: Any = None, place: int = -1, made_up: str = "") -> Card:
         """The card of a node's result, a leaf or a plain value, made when first asked for."""
+        group = self.alike.get(x) if isinstance(x, Node) else None
+        if group is not None:
+            x = group[-1]  # the same card for all of them
         key = x if key is None else key
         if key in self.cards:
             return self.cards[key]
@@ -223,6 +268,7 @@ class Painter:
             gradient=gradient,
             reason=None if gradient is not None else self.reason(x),
             frame=place,
+            copies=1 if group is None else len(group),
         )
         if isinstance(x, Variable) and x in passes.changed:
             made.changed = True

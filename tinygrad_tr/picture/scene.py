@@ -30,6 +30,7 @@ class Card:
     frame: int
     changed: bool = False
     parts: list[Numbers] = field(default_factory=list)  # the gradient's summands, if several
+    copies: int = 1  # so many tensors of repeated steps, of which this is the last
 
 
 @dataclass(slots=True)
@@ -57,7 +58,8 @@ class Echo:
 class Arrow:
     """From a tensor to an operation that uses it, or from an operation to its result.
 
-    `way` describes the backward pass along it; `flows` says whether there is one.
+    `way` describes the backward pass along it; `flows` says whether there is one. Only the
+    `uses` of one tensor by repeated steps, or of all their results, share an arrow.
     """
 
     tail: str
@@ -67,6 +69,7 @@ class Arrow:
     slope: str = ""  # the formula of the local derivative, names filled in
     carried: str = ""  # what the pullback makes of g, names filled in
     ratio: str = ""  # ∂v/∂u, where both are one number
+    uses: int = 1
 
 
 @dataclass(slots=True)

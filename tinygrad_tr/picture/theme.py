@@ -92,11 +92,14 @@ WORDS = {
         "unused": "not used",
         "changed": "changed after recording",
         "missing": "{0} of them without gradient",
+        "uses": "{0} uses, the gradients are added",
+        "each step": "one at each step",
         # notes under the picture
         "note changed": "These numbers are recomputed: {0} was changed after the graph was "
         "recorded.",
         "note objective": "Σ is the sum of all entries of {0}; the gradients are its derivatives.",
         "note folded": "{0} operations are folded into modules; depth= opens more.",
+        "note repeats": "Equal steps are folded into × n; unroll=True draws all of them.",
         # the legend
         "leaf": "leaf with a gradient",
         "result": "result",
@@ -127,9 +130,12 @@ WORDS = {
         "unused": "kullanılmadı",
         "changed": "kayıttan sonra değişti",
         "missing": "{0} tanesi gradyansız",
+        "uses": "{0} kullanım, gradyanlar toplanır",
+        "each step": "her adımda bir tane",
         "note changed": "Bu sayılar yeniden hesaplandı: {0} graf kaydedildikten sonra değişti.",
         "note objective": "Σ, {0} girdilerinin toplamıdır; gradyanlar onun türevleridir.",
         "note folded": "{0} işlem modüllere katlandı; depth= daha fazlasını açar.",
+        "note repeats": "Eşit adımlar × n olarak katlandı; unroll=True hepsini çizer.",
         "leaf": "gradyanlı yaprak",
         "result": "ara sonuç",
         "output": "çıktı",

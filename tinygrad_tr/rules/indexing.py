@@ -196,7 +196,8 @@ def one_hot(indices, num_classes=None):
     if num_classes is None:
         num_classes = int(indices.max()) + 1 if indices.size else 0
     require_inside("one_hot", indices, num_classes, -1, negative=False)
-    out = np.eye(num_classes, dtype=Defaults.dtype)[indices]
+    out = np.zeros((*indices.shape, num_classes), Defaults.dtype)
+    np.put_along_axis(out, indices[..., None], 1, axis=-1)
     return constant(out)
 
 
