@@ -20,7 +20,6 @@ from .linear import Linear, empty
 from .module import Module, Parameter
 
 Generator = np.random.Generator | None
-Array = np.ndarray[Any, Any]
 
 
 class MultiheadAttention(Module):

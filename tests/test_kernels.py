@@ -13,6 +13,7 @@ import pytest
 import tinygrad_tr as tt
 from tinygrad_tr.kernels import compiled
 from tinygrad_tr.kernels import normalisation as norms
+from tinygrad_tr.kernels.exponentials import exponentials
 from tinygrad_tr.kernels.moments import lengthened, moments, total
 from tinygrad_tr.kernels.scattering import added_rows
 
@@ -220,3 +221,31 @@ print((faults() - start) / 10)
 def test_a_step_does_not_fetch_its_memory_from_the_system_again():
     done = subprocess.run([sys.executable, "-c", STEPS], stdout=subprocess.PIPE, check=True)
     assert float(done.stdout) < 100  # pages; an array has 512
+
+
+@pytest.mark.parametrize("shape", [(40, 1000), (3000, 7), (17, 1024), (20000, 1)])
+def test_exponentials_in_a_loop_are_those_of_numpy(shape):
+    pytest.importorskip("numba")
+    x = np.random.default_rng(0).uniform(-90, 5, shape).astype(np.float32)
+    x[0, 0], x[1, -1] = -np.inf, 6
+    e, tops, sums = exponentials(x)
+    with np.errstate(under="ignore", invalid="ignore"):
+        shifted = x - x.max(axis=1, keepdims=True)
+        expected = np.exp(shifted.astype(np.float64))
+    kept = expected > 1e-37  # the loop has 0 where float32 has hardly a number
+    np.testing.assert_allclose(e[kept], expected[kept], rtol=3e-7)
+    assert (e[expected < 1e-39] == 0).all()
+    np.testing.assert_array_equal(tops, x.max(axis=1))
+    finite = np.isfinite(tops)
+    np.testing.assert_allclose(sums[finite], expected.sum(axis=1)[finite], rtol=1e-6)
+
+
+def test_rows_with_bad_numbers_stay_alone_among_exponentials():
+    pytest.importorskip("numba")
+    x = np.zeros((30, 1000), np.float32)
+    x[3, 17], x[4, 900], x[5, 999] = np.nan, np.inf, -np.inf
+    with np.errstate(invalid="ignore"):
+        _, _, sums = exponentials(x)
+    assert np.isnan(sums[[3, 4]]).all()
+    assert sums[5] == 999
+    assert (np.delete(sums, [3, 4, 5]) == 1000).all()

@@ -85,6 +85,17 @@ def test_a_learned_bias_gets_its_gradient_over_what_was_stretched():
     )
 
 
+def test_no_queries_and_no_sequences_are_no_problem():
+    keys = leaf(RNG.standard_normal((2, 5, 3)))
+    for shape in ((2, 0, 3), (0, 4, 3)):
+        q, k = leaf(np.zeros(shape)), keys if shape[0] else leaf(np.zeros((0, 5, 3)))
+        out = F.scaled_dot_product_attention(q, k, k)
+        assert out.shape == shape
+        out.sum().backward()
+        assert not q.grad.numpy().any()
+        assert not k.grad.numpy().any()
+
+
 def test_dropout_thins_the_weights_out_and_keeps_their_mean():
     q, k = tt.zeros(2000, 4), tt.zeros(10, 4)
     v = tt.ones(10, 1)
@@ -132,6 +143,8 @@ Q, K = np.zeros((2, 4, 3)), np.zeros((2, 5, 3))
         ((Q, K, K[:, :4]), {}, "one value"),
         ((Q, K[:, :0], K[:, :0]), {}, "no key"),
         ((Q.astype(int), K, K), {}, "floats"),
+        ((Q, K.astype(np.float32), K), {}, "one dtype"),
+        ((Q, K, K.astype(np.float32)), {}, "one dtype"),
         ((Q, K, K), {"attn_mask": np.ones((5, 4), bool)}, "mask does not fit"),
         ((Q, K, K), {"attn_mask": np.ones((3, 2, 4, 5), bool)}, "mask does not fit"),
         ((Q, K, K), {"attn_mask": np.ones((4, 5), int)}, "booleans"),

@@ -50,10 +50,9 @@ def scaled_dot_product_attention(
     kept = None
     if dropout_p > 0:
         kept = generator_or_default(generator).random(shape, np.float32) < 1 - dropout_p
-    return attention.attention(
-        *same_stacks(query, key, value), bias, kept,
-        where=where, scale=scale_of(name, scale, query), keep=1 - dropout_p,
-    )  # fmt: skip
+    q, k, v = same_stacks(query, key, value)
+    scale = scale_of(name, scale, query)
+    return attention.attention(q, k, v, bias, kept, where=where, scale=scale, keep=1 - dropout_p)
 
 
 def attention_weights(
@@ -118,6 +117,7 @@ def scores_shape(operation: str, query: Any, key: Any) -> tuple[int, ...]:
     """(..., L, S) of queries (..., L, E) and keys (..., S, E)."""
     for x in (query, key):
         require_float_array(operation, x)
+    require_same_dtype(operation, query, key)
     fits = query.ndim > 1 < key.ndim and query.shape[-1] == key.shape[-1]
     try:
         stacks = np.broadcast_shapes(query.shape[:-2], key.shape[:-2])
@@ -136,9 +136,18 @@ def scores_shape(operation: str, query: Any, key: Any) -> tuple[int, ...]:
     return (*stacks, query.shape[-2], key.shape[-2])
 
 
+def require_same_dtype(operation: str, x: Any, y: Any) -> None:
+    if x.dtype != y.dtype:
+        raise DtypeError(
+            operation, "queries, keys and values have one dtype", got=f"{x.dtype} and {y.dtype}",
+            wanted="one of them for all: t.astype(...)",
+        )  # fmt: skip
+
+
 def require_values(operation: str, key: Any, value: Any) -> None:
     """Refuse keys without values, and values without keys."""
     require_float_array(operation, value)
+    require_same_dtype(operation, key, value)
     if value.ndim < 2 or value.shape[:-1] != key.shape[:-1]:
         raise ShapeError(
             operation, "each key has one value", got=f"key {key.shape}, value {value.shape}",
@@ -146,9 +155,10 @@ def require_values(operation: str, key: Any, value: Any) -> None:
         )  # fmt: skip
 
 
-def same_stacks(query: Any, key: Any, value: Any) -> tuple[Any, Any, Any]:
-    """The three with the same axes before the last two, stretched where they were 1 or missing."""
-    if query.shape[:-2] == key.shape[:-2]:
-        return query, key, value
-    stacks = np.broadcast_shapes(query.shape[:-2], key.shape[:-2])
-    return tuple(np.broadcast_to(x, (*stacks, *x.shape[-2:])) for x in (query, key, value))  # type: ignore[return-value]
+def same_stacks(*inputs: Any) -> list[Any]:
+    """The inputs with the same axes before the last two, stretched where they were 1 or missing."""
+    stacks = np.broadcast_shapes(*(x.shape[:-2] for x in inputs))
+    return [
+        x if x.shape[:-2] == stacks else np.broadcast_to(x, (*stacks, *x.shape[-2:]))
+        for x in inputs
+    ]

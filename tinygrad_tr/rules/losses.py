@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_tr.kernels.exponentials import exponentials
 from tinygrad_tr.rule import rule
 from tinygrad_tr.rules.activations import log_softmax
 
@@ -88,11 +89,8 @@ def cross_entropy(x, target, share, *, total):
     x are logits, the targets are in [0, C). Derivative (softmax(x) − one_hot(target)) · share.
     """
     rows = np.arange(len(x))
-    shifted = x - np.maximum.reduce(x, axis=1, keepdims=True)
-    picked = shifted[rows, target]
-    e = np.exp(shifted, out=shifted)
-    sums = np.einsum("ij->i", e)
-    losses = (np.log(sums) - picked) * share
+    e, tops, sums = exponentials(x)
+    losses = (np.log(sums) - (x[rows, target] - tops)) * share
 
     def to_x(g):
         part = g * share
