@@ -19,7 +19,9 @@ from .report import Table
 from .timing import ratio, show
 from .workloads import WORKLOADS, Workload, chosen
 
-MEMORY_WORKLOADS = ("chain-1M", "mlp-784", "mlp-1024", "logistic", "adam", "resnet", "unet")
+MEMORY_WORKLOADS = (
+    "chain-1M", "mlp-784", "mlp-1024", "logistic", "adam", "resnet", "unet", "lstm", "transformer",
+)  # fmt: skip
 IMPORT_ROUNDS = 7
 MEMORY_STEPS = 3
 MIB = 2**20

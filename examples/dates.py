@@ -1,6 +1,6 @@
 """Dates as people write them, in Turkish and in English, and as ISO 8601 has them.
 
-    write(date(1979, 5, 3)) gives "3 Mayıs 1979", "MAY 3, 1979", "perşembe, 3.5.1979" ...
+    write(date(1979, 5, 3)) gives "3 Mayıs 1979", "MAY 3, 1979", "perşembe 3.5.1979" ...
 
 Every text has exactly one meaning. Numbers alone have the day first, as in Turkey and in Europe,
 or the year; the American order, in which 3/5/1979 is in March, is left out. Years are 1950 to
@@ -126,5 +126,8 @@ def calendar(seed: int = 0) -> tuple[Array, Array, Array]:
     No day is in two of them, in whatever form it is written.
     """
     days = np.arange(FIRST.toordinal(), LAST.toordinal() + 1)
-    parts = data.split(days, (0.8, 0.1, 0.1), seed=seed)
-    return tuple(np.array([date.fromordinal(n) for n in part]) for part in parts)
+    train, dev, test = (
+        np.array([date.fromordinal(n) for n in part])
+        for part in data.split(days, (0.8, 0.1, 0.1), seed=seed)
+    )
+    return train, dev, test

@@ -98,11 +98,10 @@ class Recurrence(Module):
 
     # ------------------------------------------------------------------ one direction of one layer
 
-    def contributions(self, x: Any, place: str) -> Tensor:
-        """W x + b + b', what the inputs contribute to all steps: (T, N, gates·H)."""
-        bias, other = self.parameter("bias_ih", place), self.parameter("bias_hh", place)
-        both = None if bias is None or other is None else bias + other
-        return linear(x, self.parameter("weight_ih", place), both)
+    def weights(self, place: str) -> tuple[Any, ...]:
+        """W, U, b and b' of a direction of a layer; None for what it does not have."""
+        kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        return tuple(self.parameter(kind, place) for kind in kinds)
 
     def over(self, x: Any, states: States, place: str, going: Any) -> States:
         """The outputs (T, N, H) and the last states, from the first ones."""
@@ -233,9 +232,9 @@ class RNN(Recurrence):
         )  # fmt: skip
 
     def over(self, x: Any, states: States, place: str, going: Any) -> States:
-        weight = self.parameter("weight_hh", place)
-        z, f = self.contributions(x, place), self.nonlinearity
-        out: States = rules.rnn(z, states[0], weight, nonlinearity=f, going=going)
+        W, U, b, b_state = self.weights(place)
+        both, f = None if b is None else b + b_state, self.nonlinearity
+        out: States = rules.rnn(x, states[0], W, U, both, nonlinearity=f, going=going)
         return out
 
     def forward(self, x: Any, hx: Any = None, *, lengths: Any = None) -> tuple[Any, Tensor]:
@@ -275,10 +274,8 @@ class GRU(Recurrence):
         )  # fmt: skip
 
     def over(self, x: Any, states: States, place: str, going: Any) -> States:
-        weight, bias = self.parameter("weight_hh", place), self.parameter("bias_hh", place)
-        z = linear(x, self.parameter("weight_ih", place), self.parameter("bias_ih", place))
         rule: Any = rules.gru if self.reset_after else rules.gru_before
-        out: States = rule(z, states[0], weight, bias, going=going)
+        out: States = rule(x, states[0], *self.weights(place), going=going)
         return out
 
     def forward(self, x: Any, hx: Any = None, *, lengths: Any = None) -> tuple[Any, Tensor]:
@@ -298,10 +295,9 @@ class LSTM(Recurrence):
     gates = 4
 
     def over(self, x: Any, states: States, place: str, going: Any) -> States:
-        weight, projection = self.parameter("weight_hh", place), self.parameter("weight_hr", place)
-        z = self.contributions(x, place)
-        h, c = states
-        out: States = rules.lstm(z, h, c, weight, projection, going=going)
+        (h, c), (W, U, b, b_state) = states, self.weights(place)
+        both, projection = None if b is None else b + b_state, self.parameter("weight_hr", place)
+        out: States = rules.lstm(x, h, c, W, U, both, projection, going=going)
         return out
 
     def forward(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 import pytest
 
 from tinygrad_tr.examples.__main__ import names
 
 # Shorter runs where the whole takes long; the goals stay the same.
-SHORTER: dict[str, dict[str, float]] = {
+SHORTER: dict[str, dict[str, Any]] = {
     "course2_regularisation": {"steps": 1000},
     "course4_faces": {"steps": 200, "head_steps": 200},
     "course4_lenet": {"epochs": 3},
@@ -34,6 +35,9 @@ SHORTER: dict[str, dict[str, float]] = {
     "course5_skip_gram": {"steps": 300, "epochs": 5, "seeds": 1},
     "course5_teddy": {"steps": 120},
     "course5_tsne": {"steps": 150},
+    "course5_captions": {"steps": 270, "wanted": 0.7},
+    "course5_dates": {"only": ["attention"], "steps": 130, "wanted": 0.5},
+    "course5_reversal": {"mixed_steps": 160},
     "course5_vanishing": {"steps": 90},
     "course5_speech": {"steps": 80, "m": 100},
     "course5_trigger_word": {"steps": 120, "m": 300},

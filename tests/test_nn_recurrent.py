@@ -222,26 +222,28 @@ def test_compiled_loops_give_what_numpy_gives(kind, steps, rows, hidden):
 
     going = np.arange(steps)[:, None] < rng.integers(1, steps + 1, rows)
     gates = {"rnn": 1, "relu": 1, "lstm": 4, "gru": 3}[kind]
-    z, U = normal(steps, rows, gates * hidden)[::-1], normal(gates * hidden, hidden) / hidden**0.5
-    h, c, b = normal(rows, hidden), normal(rows, hidden), normal(gates * hidden)
+    x, W = normal(steps, rows, 6)[::-1], normal(gates * hidden, 6)
+    U, b = normal(gates * hidden, hidden) / hidden**0.5, normal(gates * hidden)
+    h, c, b_state = normal(rows, hidden), normal(rows, hidden), normal(gates * hidden)
     for goes in (None, going, going[::-1]):
         runs = {
-            "rnn": ("rnn", [z, h, U, goes, False], [z, h, U, goes, False]),
-            "relu": ("rnn", [z, h, U, goes, True], [z, h, U, goes, True]),
-            "lstm": ("lstm", [z, h, c, U, None, goes], [z, h, c, U, goes]),
-            "gru": ("gru", [z, h, U, b, goes], [z, h, U, b, goes]),
+            "rnn": ("rnn", [x, h, W, U, b, goes, False], [x, h, W, U, b, goes, False]),
+            "relu": ("rnn", [x, h, W, U, None, goes, True], [x, h, W, U, None, goes, True]),
+            "lstm": ("lstm", [x, h, c, W, U, b, None, goes], [x, h, c, W, U, b, goes]),
+            "gru": ("gru", [x, h, W, U, b, b_state, goes], [x, h, W, U, b, b_state, goes]),
         }
         name, plain, fast = runs[kind]
         expected, back = getattr(recurrence, f"{name}_with_numpy")(*plain)
         found, back_in_loops = getattr(recurrence, f"{name}_in_loops")(*fast)
-        for x, y in zip(expected, found, strict=True):
-            assert y.dtype == np.float32
-            np.testing.assert_allclose(y, x, atol=2e-5 * max(1, np.abs(x).max()))
-        g = [normal(*x.shape) for x in expected]
+        for one, other in zip(expected, found, strict=True):
+            assert other.dtype == np.float32
+            np.testing.assert_allclose(other, one, atol=2e-5 * max(1, np.abs(one).max()))
+        g = [normal(*one.shape) for one in expected]
         for arrived in (g, [None, *g[1:]], [g[0][:, ::-1], *[None] * (len(g) - 1)]):
-            for x, y in zip(back(arrived), back_in_loops(arrived), strict=False):
-                if x is not None:
-                    np.testing.assert_allclose(y, x, atol=1e-4 * max(1, np.abs(x).max()))
+            for one, other in zip(back(arrived), back_in_loops(arrived), strict=True):
+                assert (one is None) == (other is None)
+                if one is not None:
+                    np.testing.assert_allclose(other, one, atol=2e-4 * max(1, np.abs(one).max()))
 
 
 def test_nan_and_infinity_reach_the_outputs():

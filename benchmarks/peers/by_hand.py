@@ -256,6 +256,31 @@ def normalisation(x: Any, g: Any, weight: Any, bias: Any, axes: Any, shared: Any
     return step
 
 
+def skip_gram(words: Any, others: Any, truth: Any, tables: Any, rate: float) -> Any:
+    inner, outer = (table.copy() for table in tables)
+
+    def step() -> Any:
+        e, theta = inner[words], outer[others]
+        z = np.matmul(theta, e[:, :, None])[:, :, 0]
+        loss = (np.logaddexp(0, z) - truth * z).mean()
+        dz = (1 / (1 + np.exp(-z)) - truth) * np.float32(rate / z.size)
+        de = np.matmul(dz[:, None], theta)[:, 0]
+        np.subtract.at(outer, others, dz[:, :, None] * e[:, None])
+        np.subtract.at(inner, words, de)
+        return loss, inner, outer
+
+    return step
+
+
+def embedding(table: Any, ids: Any, g: Any) -> Any:
+    def step() -> Any:
+        dtable = np.zeros_like(table)
+        np.add.at(dtable, ids, g)
+        return table[ids], dtable
+
+    return step
+
+
 def dropout(x: Any, p: float) -> Any:
     rng = np.random.default_rng(0)
 

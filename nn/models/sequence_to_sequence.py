@@ -49,6 +49,9 @@ class EncoderDecoder(Module):
     Sutskever et al., arXiv 1409.3215; Cho et al., arXiv 1406.1078; course 5, week 3.
     """
 
+    encoder: Module
+    decoder: Any  # a module that has `step` and `state_axis` too
+
     def __init__(self, encoder: Module, decoder: Module) -> None:
         self.encoder, self.decoder = encoder, decoder
 
@@ -121,7 +124,9 @@ class AdditiveAttention(Module):
         self, s: Tensor, keys: Tensor, a: Tensor, inside: Array | None = None
     ) -> tuple[Tensor, Tensor]:
         e: Any = self.v(np.tanh(self.W(s)[:, None] + keys))[..., 0]
-        alpha = F.softmax(e if inside is None else np.where(inside, e, -np.inf))
+        if inside is not None:
+            e = np.where(inside, e, -np.inf)
+        alpha = F.softmax(e)
         return (alpha[:, None] @ a)[:, 0], alpha
 
 

@@ -25,15 +25,17 @@ def stepped(torch, step, z, states, going):
 
 
 def torch_rnn(nonlinearity, going=None):
-    def function(torch, z, h, weight):
-        f = getattr(torch, nonlinearity)
+    def function(torch, x, h, W, weight, b):
+        f, z = getattr(torch, nonlinearity), x @ W.T + b
         return stepped(torch, lambda z, h: (f(z + h @ weight.T),), z, [h], going)
 
     return function
 
 
 def torch_lstm(going=None):
-    def function(torch, z, h, c, weight, projection=None):
+    def function(torch, x, h, c, W, weight, b, projection=None):
+        z = x @ W.T + b
+
         def step(z, h, c):
             i, f, new, o = (z + h @ weight.T).chunk(4, dim=1)
             c = f.sigmoid() * c + i.sigmoid() * new.tanh()
@@ -46,7 +48,9 @@ def torch_lstm(going=None):
 
 
 def torch_gru(going=None):
-    def function(torch, z, h, weight, bias=None):
+    def function(torch, x, h, W, weight, b=None, bias=None):
+        z = x @ W.T if b is None else x @ W.T + b
+
         def step(z, h):
             s = h @ weight.T if bias is None else h @ weight.T + bias
             (zr, zu, zn), (r, u, n) = z.chunk(3, dim=1), s.chunk(3, dim=1)
@@ -62,21 +66,23 @@ def ours(rule, going=None, missing=(), **facts):
     return lambda *inputs: joined(rule(*inputs, *missing, going=going, **facts))
 
 
-RNN = [normal(3, 2, 2), normal(2, 2), normal(2, 2)]
-LSTM = [normal(3, 1, 8), normal(1, 2), normal(1, 2), normal(8, 2)]
-PROJECTED = [normal(3, 2, 8), normal(2, 1), normal(2, 2), normal(8, 1), normal(1, 2)]
-GRU = [normal(3, 1, 6), normal(1, 2), normal(6, 2), normal(6)]
-GRUS = [normal(3, 2, 3), normal(2, 1), normal(3, 1), normal(3)]
+RNN = [normal(3, 2, 1), normal(2, 2), normal(2, 1), normal(2, 2), normal(2)]
+LSTM = [normal(3, 1, 1), normal(1, 2), normal(1, 2), normal(8, 1), normal(8, 2), normal(8)]
+PROJECTED = [
+    normal(3, 2, 1), normal(2, 1), normal(2, 2), normal(8, 1), normal(8, 1), normal(8), normal(1, 2)
+]  # fmt: skip
+GRU = [normal(3, 1, 1), normal(1, 2), normal(6, 1), normal(6, 2), normal(6), normal(6)]
+GRUS = [normal(3, 2, 2), normal(2, 1), normal(3, 2), normal(3, 1), normal(3), normal(3)]
 
 CASES = [
-    Case("rnn", ours(rnn, nonlinearity="tanh"), RNN, torch_rnn("tanh"), keeps=4),
-    Case("rnn", ours(rnn, nonlinearity="relu"), RNN, torch_rnn("relu"), label="relu", keeps=4),
+    Case("rnn", ours(rnn, nonlinearity="tanh"), RNN, torch_rnn("tanh"), keeps=8),
+    Case("rnn", ours(rnn, nonlinearity="relu"), RNN, torch_rnn("relu"), label="relu", keeps=8),
     Case("rnn", ours(rnn, GOING, nonlinearity="tanh"), RNN, torch_rnn("tanh", GOING),
-         label="lengths", keeps=4),
-    Case("lstm", ours(lstm, missing=(None,)), LSTM, torch_lstm(), keeps=4),
-    Case("lstm", ours(lstm), PROJECTED, torch_lstm(), label="projection", keeps=4),
-    Case("lstm", ours(lstm, GOING), PROJECTED, torch_lstm(GOING), label="lengths", keeps=4),
-    Case("gru", ours(gru), GRU, torch_gru(), keeps=4),
-    Case("gru", ours(gru, GOING), GRUS, torch_gru(GOING), label="lengths", keeps=4),
-    Case("gru", ours(gru, missing=(None,)), GRU[:3], torch_gru(), label="no bias", keeps=4),
+         label="lengths", keeps=8),
+    Case("lstm", ours(lstm, missing=(None,)), LSTM, torch_lstm(), keeps=8),
+    Case("lstm", ours(lstm), PROJECTED, torch_lstm(), label="projection", keeps=8),
+    Case("lstm", ours(lstm, GOING), PROJECTED, torch_lstm(GOING), label="lengths", keeps=8),
+    Case("gru", ours(gru), GRU, torch_gru(), keeps=8),
+    Case("gru", ours(gru, GOING), GRUS, torch_gru(GOING), label="lengths", keeps=8),
+    Case("gru", ours(gru, missing=(None, None)), GRU[:4], torch_gru(), label="no bias", keeps=8),
 ]  # fmt: skip

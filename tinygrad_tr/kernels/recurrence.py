@@ -1,8 +1,7 @@
 """Recurrent layers over all steps of a sequence: the values, and the way back through time.
 
-What the inputs contribute to a step, z = W x + b, is one product for all steps and has been done
-before; what remains is the recurrence. `going` (T, N) says at which steps which sequences go on:
-where one does not, its state stands still and its output is 0.
+x is (T, N, D) and contributes W x + b to each step. `going` (T, N) says at which steps which
+sequences go on: where one does not, its state stands still and its output is 0.
 
 A state at step t is `states[t + 1]`, and `states[0]` is the first. Each function gives the values
 and `back`, which makes the gradients of all inputs from those of the values, None where nothing
@@ -27,40 +26,51 @@ Back = Callable[[Sequence[Array | None]], Gradients]
 Run = tuple[tuple[Array, ...], Back]
 
 
-def rnn(z: Array, h: Array, U: Array, going: Array | None, relu: bool) -> Run:
-    """hₜ = f(zₜ + U hₜ₋₁): (T, N, H), (N, H), (H, H) -> all hₜ (T, N, H), the last (N, H)."""
-    run = rnn_in_loops if worthwhile(z, h, U) else rnn_with_numpy
-    return run(z, h, U, going, relu)
+def rnn(
+    x: Array, h: Array, W: Array, U: Array, b: Array | None, going: Array | None, relu: bool
+) -> Run:
+    """hₜ = f(W xₜ + U hₜ₋₁ + b): (T, N, D), (N, H), (H, D), (H, H), (H,) -> all hₜ, the last."""
+    run = rnn_in_loops if worthwhile(x, h, W, U, b) else rnn_with_numpy
+    return run(x, h, W, U, b, going, relu)
 
 
-def lstm(z: Array, h: Array, c: Array, U: Array, P: Array | None, going: Array | None) -> Run:
-    """cₜ = f cₜ₋₁ + i c̃, hₜ = o tanh cₜ, or P (o tanh cₜ), with i, f, c̃, o from zₜ + U hₜ₋₁.
+def lstm(
+    x: Array, h: Array, c: Array, W: Array, U: Array, b: Array | None, P: Array | None,
+    going: Array | None,
+) -> Run:  # fmt: skip
+    """cₜ = f cₜ₋₁ + i c̃, hₜ = o tanh cₜ, or P (o tanh cₜ), with i, f, c̃, o from W xₜ + U hₜ₋₁ + b.
 
-    (T, N, 4H), (N, P), (N, H), (4H, P), (P, H) -> all hₜ (T, N, P), the last h and c.
+    (T, N, D), (N, P), (N, H), (4H, D), (4H, P), (4H,), (P, H) -> all hₜ, the last h and c.
     """
-    if P is None and worthwhile(z, h, c, U):
-        return lstm_in_loops(z, h, c, U, going)
-    return lstm_with_numpy(z, h, c, U, P, going)
+    if P is None and worthwhile(x, h, c, W, U, b):
+        return lstm_in_loops(x, h, c, W, U, b, going)
+    return lstm_with_numpy(x, h, c, W, U, b, P, going)
 
 
-def gru(z: Array, h: Array, U: Array, b: Array | None, going: Array | None) -> Run:
-    """hₜ = u hₜ₋₁ + (1 − u) h̃, with h̃ = tanh(zₕ + r (U hₜ₋₁ + b)ₕ) and r, u = σ(z + U hₜ₋₁ + b).
-
-    (T, N, 3H) in the order r, u, h̃, (N, H), (3H, H), (3H,) -> all hₜ (T, N, H), the last (N, H).
+def gru(
+    x: Array, h: Array, W: Array, U: Array, b: Array | None, b_state: Array | None,
+    going: Array | None,
+) -> Run:  # fmt: skip
+    """hₜ = u hₜ₋₁ + (1 − u) h̃, with z = W xₜ + b, s = U hₜ₋₁ + b', r, u = σ(z + s) and
+    h̃ = tanh(z + r s): (T, N, D), (N, H), (3H, D), (3H, H), (3H,), (3H,) -> all hₜ, the last.
     """
-    run = gru_in_loops if worthwhile(z, h, U, b) else gru_with_numpy
-    return run(z, h, U, b, going)
+    run = gru_in_loops if worthwhile(x, h, W, U, b, b_state) else gru_with_numpy
+    return run(x, h, W, U, b, b_state, going)
 
 
-def worthwhile(z: Array, *others: Array | None) -> bool:
+def worthwhile(x: Array, h: Array, W: Array, *others: Array | None) -> bool:
     """Whether the loops could and should take these: they know float32 only."""
-    return z.dtype == np.float32 and z.size >= compiled.SMALLEST and compiled.possible(z, *others)
+    large = x.shape[0] * x.shape[1] * len(W) >= compiled.SMALLEST
+    return x.dtype == np.float32 and large and compiled.possible(x, h, W, *others)
 
 
 # ------------------------------------------------------------------ with NumPy
 
 
-def rnn_with_numpy(z: Array, h: Array, U: Array, going: Array, relu: bool) -> Run:
+def rnn_with_numpy(
+    x: Array, h: Array, W: Array, U: Array, b: Array | None, going: Array | None, relu: bool
+) -> Run:
+    z = contributions(x, W, b)
     steps = len(z)
     states = beginning(steps, h, z, U)
     for t in range(steps):
@@ -79,12 +89,17 @@ def rnn_with_numpy(z: Array, h: Array, U: Array, going: Array, relu: bool) -> Ru
             slope = new > 0 if relu else 1 - new * new
             np.multiply(to_h, slope, out=to_z[t])
             to_h = leaving(np.matmul(to_z[t], U), passed)
-        return to_z, to_h, product(to_z, states)
+        to_x, to_W, to_b = to_inputs(to_z, x, W, b)
+        return to_x, to_h, to_W, product(to_z, states), to_b
 
     return (outputs(states, going), states[-1].copy()), back
 
 
-def lstm_with_numpy(z: Array, h: Array, c: Array, U: Array, P: Array | None, going: Array) -> Run:
+def lstm_with_numpy(
+    x: Array, h: Array, c: Array, W: Array, U: Array, b: Array | None, P: Array | None,
+    going: Array | None,
+) -> Run:  # fmt: skip
+    z = contributions(x, W, b)
     steps, H = len(z), c.shape[1]
     states, cells = beginning(steps, h, z, U, c, P), beginning(steps, c, z, U, h, P)
     gates = np.empty(z.shape, states.dtype)
@@ -126,20 +141,25 @@ def lstm_with_numpy(z: Array, h: Array, c: Array, U: Array, P: Array | None, goi
             np.multiply(to_h * curved[t], o * (1 - o), out=to_o)
             to_c = leaving(to_c * f, passed_c)
             to_h = leaving(np.matmul(to_z[t], U), passed)
-        return to_z, to_h, to_c, product(to_z, states), to_P
+        to_x, to_W, to_b = to_inputs(to_z, x, W, b)
+        return to_x, to_h, to_c, to_W, product(to_z, states), to_b, to_P
 
     return (outputs(states, going), states[-1].copy(), cells[-1].copy()), back
 
 
-def gru_with_numpy(z: Array, h: Array, U: Array, b: Array | None, going: Array) -> Run:
+def gru_with_numpy(
+    x: Array, h: Array, W: Array, U: Array, b: Array | None, b_state: Array | None,
+    going: Array | None,
+) -> Run:  # fmt: skip
+    z = contributions(x, W, b)
     steps, H = len(z), h.shape[1]
     states = beginning(steps, h, z, U)
     gates = np.empty(z.shape, states.dtype)
     inner = np.empty((steps, *h.shape), states.dtype)  # (U hₜ₋₁ + b)ₕ
     for t in range(steps):
         s = np.matmul(states[t], U.T, out=gates[t])
-        if b is not None:
-            s += b
+        if b_state is not None:
+            s += b_state
         inner[t] = s[:, 2 * H :]
         both, new = s[:, : 2 * H], s[:, 2 * H :]
         both += z[t, :, : 2 * H]
@@ -172,8 +192,8 @@ def gru_with_numpy(z: Array, h: Array, U: Array, b: Array | None, going: Array) 
             to_h *= u
             to_h += np.matmul(to_s[t], U)
             to_h = leaving(to_h, passed)
-        to_b = None if b is None else to_s.sum(axis=(0, 1))
-        return to_z, to_h, product(to_s, states), to_b
+        to_x, to_W, to_b = to_inputs(to_z, x, W, b)
+        return to_x, to_h, to_W, product(to_s, states), to_b, total(to_s, b_state)
 
     return (outputs(states, going), states[-1].copy()), back
 
@@ -191,14 +211,19 @@ def in_groups(loop: Callable[..., None], rows: int, widths: tuple[int, int], *ar
     in_parts(-(-rows // loops.GROUP), work)
 
 
-def in_rows(weight: Array) -> tuple[Array, Array]:
-    """A weight's rows where lines of the cache begin, and where in memory; as the loops want it.
+def in_rows(*weights: Array) -> tuple[Array, Array]:
+    """The rows of weights, one below the other, and where in memory they begin.
 
-    The number of rows is a multiple of four: what comes after the last is multiplied by 0.
+    They begin where lines of the cache do, and each weight has a multiple of four: what comes
+    after its last is multiplied by 0.
     """
-    n, width = weight.shape
-    rows = scratch(upwards(n, 4), width, weight.dtype)
-    rows[n:], rows[:n, :width] = 0, weight
+    heights = [upwards(len(weight), 4) for weight in weights]
+    rows = scratch(sum(heights), weights[0].shape[1], weights[0].dtype)
+    first = 0
+    for weight, height in zip(weights, heights, strict=True):
+        n, width = weight.shape
+        rows[first + n : first + height], rows[first : first + n, :width] = 0, weight
+        first += height
     return rows, np.arange(len(rows)) * rows.shape[1]
 
 
@@ -211,12 +236,19 @@ def contiguous(g: Array | None, shape: tuple[int, ...]) -> Array:
     return np.zeros(shape, np.float32) if g is None else np.ascontiguousarray(g, np.float32)
 
 
-def rnn_in_loops(z: Array, h: Array, U: Array, going: Array | None, relu: bool) -> Run:
-    steps, N, H = z.shape
+def written_out(b: Array | None, width: int) -> Array:
+    return np.zeros(width, np.float32) if b is None else np.ascontiguousarray(b)
+
+
+def rnn_in_loops(
+    x: Array, h: Array, W: Array, U: Array, b: Array | None, going: Array | None, relu: bool
+) -> Run:
+    (steps, N, _), H = x.shape, h.shape[1]
     states, goes = beginning(steps, h), always(going)
+    rows, taps = in_rows(W.T, U.T)
     in_groups(
-        loops.rnn_steps, N, (upwards(H, 4), H),
-        np.ascontiguousarray(z), *in_rows(U.T), goes, relu, states,
+        loops.rnn_steps, N, (len(rows), H),
+        np.ascontiguousarray(x), rows, taps, written_out(b, H), goes, relu, states,
     )  # fmt: skip
 
     def back(g: Sequence[Array | None]) -> Gradients:
@@ -225,58 +257,88 @@ def rnn_in_loops(z: Array, h: Array, U: Array, going: Array | None, relu: bool) 
             loops.rnn_back, N, (upwards(H, 4), H),
             contiguous(g[0], to_z.shape), *in_rows(U), goes, relu, states, to_z, to_h,
         )  # fmt: skip
-        return to_z, to_h, product(to_z, states)
+        to_x, to_W, to_b = to_inputs(to_z, x, W, b)
+        return to_x, to_h, to_W, product(to_z, states), to_b
 
     return (outputs(states, going), states[-1].copy()), back
 
 
-def lstm_in_loops(z: Array, h: Array, c: Array, U: Array, going: Array | None) -> Run:
-    (steps, N, width), H = z.shape, c.shape[1]
+def lstm_in_loops(
+    x: Array, h: Array, c: Array, W: Array, U: Array, b: Array | None, going: Array | None
+) -> Run:
+    (steps, N, _), H = x.shape, c.shape[1]
     states, cells = beginning(steps, h), beginning(steps, c)
-    gates, curved = np.empty(z.shape, z.dtype), np.empty((steps, N, H), z.dtype)
-    goes = always(going)
+    gates, curved = np.empty((steps, N, 4 * H), x.dtype), np.empty((steps, N, H), x.dtype)
+    goes, (rows, taps) = always(going), in_rows(W.T, U.T)
     in_groups(
-        loops.lstm_steps, N, (upwards(H, 4), width),
-        np.ascontiguousarray(z), *in_rows(U.T), goes, states, cells, gates, curved,
+        loops.lstm_steps, N, (len(rows), 4 * H),
+        np.ascontiguousarray(x), rows, taps, written_out(b, 4 * H), goes,
+        states, cells, gates, curved,
     )  # fmt: skip
 
     def back(g: Sequence[Array | None]) -> Gradients:
         to_z, to_h, to_c = np.empty_like(gates), ending(g[1], states), ending(g[2], cells)
         in_groups(
-            loops.lstm_back, N, (width, H),
+            loops.lstm_back, N, (4 * H, H),
             contiguous(g[0], curved.shape), *in_rows(U), goes, cells, gates, curved,
             to_z, to_h, to_c,
         )  # fmt: skip
-        return to_z, to_h, to_c, product(to_z, states), None
+        to_x, to_W, to_b = to_inputs(to_z, x, W, b)
+        return to_x, to_h, to_c, to_W, product(to_z, states), to_b, None
 
     return (outputs(states, going), states[-1].copy(), cells[-1].copy()), back
 
 
-def gru_in_loops(z: Array, h: Array, U: Array, b: Array | None, going: Array | None) -> Run:
-    (steps, N, width), H = z.shape, h.shape[1]
-    states, gates = beginning(steps, h), np.empty(z.shape, z.dtype)
-    inner = np.empty((steps, N, H), z.dtype)
-    goes = always(going)
-    bias = np.zeros(width, z.dtype) if b is None else np.ascontiguousarray(b)
-    rows, taps = in_rows(U.T)
+def gru_in_loops(
+    x: Array, h: Array, W: Array, U: Array, b: Array | None, b_state: Array | None,
+    going: Array | None,
+) -> Run:  # fmt: skip
+    (steps, N, D), H = x.shape, h.shape[1]
+    states, gates = beginning(steps, h), np.empty((steps, N, 3 * H), x.dtype)
+    inner, goes = np.empty((steps, N, H), x.dtype), always(going)
+    # To the columns of r and u both contribute, to those of h̃ each to its own.
+    rows, taps = in_rows(
+        np.concatenate([W.T, np.zeros((D, H), x.dtype)], axis=1),
+        np.concatenate([U.T[:, : 2 * H], np.zeros((H, H), x.dtype), U.T[:, 2 * H :]], axis=1),
+    )
+    bias, b_inner = written_out(b, 3 * H), written_out(b_state, 3 * H)
+    bias = np.concatenate([bias[: 2 * H] + b_inner[: 2 * H], bias[2 * H :]])
     in_groups(
-        loops.gru_steps, N, (upwards(H, 4), width),
-        np.ascontiguousarray(z), rows, bias, taps, goes, states, gates, inner,
+        loops.gru_steps, N, (len(rows), 4 * H),
+        np.ascontiguousarray(x), rows, taps, bias, b_inner[2 * H :], goes, states, gates, inner,
     )  # fmt: skip
 
     def back(g: Sequence[Array | None]) -> Gradients:
         to_z, to_s, to_h = np.empty_like(gates), np.empty_like(gates), ending(g[1], states)
         in_groups(
-            loops.gru_back, N, (upwards(width, 4), H),
+            loops.gru_back, N, (upwards(3 * H, 4), H),
             contiguous(g[0], inner.shape), *in_rows(U), goes, states, gates, inner,
             to_z, to_s, to_h,
         )  # fmt: skip
-        return to_z, to_h, product(to_s, states), None if b is None else to_s.sum(axis=(0, 1))
+        to_x, to_W, to_b = to_inputs(to_z, x, W, b)
+        return to_x, to_h, to_W, product(to_s, states), to_b, total(to_s, b_state)
 
     return (outputs(states, going), states[-1].copy()), back
 
 
 # ------------------------------------------------------------------ what the three share
+
+
+def contributions(x: Array, W: Array, b: Array | None) -> Array:
+    """W x + b for all steps: (T, N, D) -> (T, N, kH)."""
+    z = x.reshape(-1, x.shape[2]).dot(W.T).reshape(*x.shape[:2], len(W))
+    return z if b is None else z + b
+
+
+def to_inputs(to_z: Array, x: Array, W: Array, b: Array | None) -> Gradients:
+    """The gradients of x, W and b from that of W x + b at every step."""
+    to_W = to_z.reshape(-1, len(W)).T.dot(x.reshape(-1, x.shape[2]))
+    return to_z.reshape(-1, len(W)).dot(W).reshape(x.shape), to_W, total(to_z, b)
+
+
+def total(to_s: Array, b: Array | None) -> Array | None:
+    """The gradient of a bias."""
+    return None if b is None else to_s.sum(axis=(0, 1))
 
 
 def beginning(steps: int, first: Array, *others: Array | None) -> Array:

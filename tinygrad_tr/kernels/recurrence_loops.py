@@ -70,27 +70,38 @@ def copy_row(x: Array, out: Array) -> None:
 
 
 # ------------------------------------------------------------------ forward
+#
+# `rows` are those of [W U]ᵀ, first the D of the inputs, up to a multiple of four, then the H of the
+# states, and `taps` say where in memory they begin. `xh` (8, as many) is what they are multiplied
+# with, [x h], and `s` (8, kH) the sums: scratch. x is (T, N, D).
+
+
+@compiled.loop
+def begin(states: Array, low: int, rows: int, offset: int, xh: Array) -> None:
+    """The first states of a group, where `xh` has its states."""
+    xh[:] = 0
+    for i in range(rows):
+        copy_row(states[0, low + i], xh[i, offset:])
 
 
 @compiled.loop
 def rnn_steps(
-    z: Array, UT: Array, taps: Array, going: Array, relu: bool,
-    states: Array, h: Array, s: Array, first: int, last: int,
+    x: Array, rows: Array, taps: Array, b: Array, going: Array, relu: bool, states: Array,
+    xh: Array, s: Array, first: int, last: int,
 ) -> None:  # fmt: skip
-    """Groups first to last of eight. h (8, H up to a multiple of 4), s (8, H): scratch."""
-    steps, N, H = z.shape
-    flat = UT.ravel()
+    """Groups first to last of eight."""
+    (steps, N, D), H = x.shape, len(b)
+    flat, offset = rows.ravel(), D + -D % 4
     for group in range(first, last):
         low = GROUP * group
-        rows = min(GROUP, N - low)
-        h[:] = 0
-        for i in range(rows):
-            copy_row(states[0, low + i], h[i])
+        count = min(GROUP, N - low)
+        begin(states, low, count, offset, xh)
         for t in range(steps):
-            for i in range(rows):
-                copy_row(z[t, low + i], s[i])
-            add_eight(s, flat, taps, h, H)
-            for i in range(rows):
+            for i in range(count):
+                copy_row(x[t, low + i], xh[i])
+                copy_row(b, s[i])
+            add_eight(s, flat, taps, xh, H)
+            for i in range(count):
                 n = low + i
                 new = states[t + 1, n]
                 if going.size and not going[t, n]:
@@ -100,29 +111,27 @@ def rnn_steps(
                         new[j] = s[i, j] if s[i, j] > ZERO else ZERO
                 else:
                     tanh_row(s[i, :H], new)
-                copy_row(new, h[i])
+                copy_row(new, xh[i, offset:])
 
 
 @compiled.loop
 def lstm_steps(
-    z: Array, UT: Array, taps: Array, going: Array,
+    x: Array, rows: Array, taps: Array, b: Array, going: Array,
     states: Array, cells: Array, gates: Array, curved: Array,
-    h: Array, s: Array, first: int, last: int,
+    xh: Array, s: Array, first: int, last: int,
 ) -> None:  # fmt: skip
-    """Groups first to last. h (8, H up to a multiple of 4), s (8, 4H): scratch."""
-    steps, N, width = z.shape
-    H, flat = width // 4, UT.ravel()
+    (steps, N, D), width = x.shape, len(b)
+    H, flat, offset = width // 4, rows.ravel(), D + -D % 4
     for group in range(first, last):
         low = GROUP * group
-        rows = min(GROUP, N - low)
-        h[:] = 0
-        for i in range(rows):
-            copy_row(states[0, low + i], h[i])
+        count = min(GROUP, N - low)
+        begin(states, low, count, offset, xh)
         for t in range(steps):
-            for i in range(rows):
-                copy_row(z[t, low + i], s[i])
-            add_eight(s, flat, taps, h, width)
-            for i in range(rows):
+            for i in range(count):
+                copy_row(x[t, low + i], xh[i])
+                copy_row(b, s[i])
+            add_eight(s, flat, taps, xh, width)
+            for i in range(count):
                 n = low + i
                 new, cell, old, tanh = states[t + 1, n], cells[t + 1, n], cells[t, n], curved[t, n]
                 gate = gates[t, n]
@@ -139,37 +148,36 @@ def lstm_steps(
                     tanh_row(cell, tanh)
                     for j in range(H):
                         new[j] = gate[3 * H + j] * tanh[j]
-                copy_row(new, h[i])
+                copy_row(new, xh[i, offset:])
 
 
 @compiled.loop
 def gru_steps(
-    z: Array, UT: Array, b: Array, taps: Array, going: Array,
-    states: Array, gates: Array, inner: Array, h: Array, s: Array, first: int, last: int,
+    x: Array, rows: Array, taps: Array, b: Array, b_inner: Array, going: Array,
+    states: Array, gates: Array, inner: Array, xh: Array, s: Array, first: int, last: int,
 ) -> None:  # fmt: skip
-    """Groups first to last. h (8, H up to a multiple of 4), s (8, 3H): scratch."""
-    steps, N, width = z.shape
-    H, flat = width // 3, UT.ravel()
+    """The columns of the rows are those of r, u, the inputs' part of h̃ and the states' part."""
+    (steps, N, D), H = x.shape, len(b_inner)
+    flat, offset = rows.ravel(), D + -D % 4
     for group in range(first, last):
         low = GROUP * group
-        rows = min(GROUP, N - low)
-        h[:] = 0
-        for i in range(rows):
-            copy_row(states[0, low + i], h[i])
+        count = min(GROUP, N - low)
+        begin(states, low, count, offset, xh)
         for t in range(steps):
-            for i in range(rows):
+            for i in range(count):
+                copy_row(x[t, low + i], xh[i])
                 copy_row(b, s[i])
-            add_eight(s, flat, taps, h, width)
-            for i in range(rows):
+                copy_row(b_inner, s[i, 3 * H :])
+            add_eight(s, flat, taps, xh, 4 * H)
+            for i in range(count):
                 n = low + i
-                new, old, gate, given = states[t + 1, n], states[t, n], gates[t, n], z[t, n]
-                row, kept = s[i], inner[t, n]
-                for j in range(2 * H):
-                    row[j] += given[j]
+                new, old, gate, row, kept = (
+                    states[t + 1, n], states[t, n], gates[t, n], s[i], inner[t, n]
+                )  # fmt: skip
                 sigmoid_row(row[: 2 * H], gate[: 2 * H])
-                copy_row(row[2 * H : width], kept)
+                copy_row(row[3 * H : 4 * H], kept)
                 for j in range(H):
-                    row[j] = given[2 * H + j] + gate[j] * kept[j]
+                    row[j] = row[2 * H + j] + gate[j] * kept[j]
                 tanh_row(row[:H], gate[2 * H :])
                 if going.size and not going[t, n]:
                     copy_row(old, new)
@@ -177,7 +185,7 @@ def gru_steps(
                     for j in range(H):
                         u = gate[H + j]
                         new[j] = u * old[j] + (ONE - u) * gate[2 * H + j]
-                copy_row(new, h[i])
+                copy_row(new, xh[i, offset:])
 
 
 # ------------------------------------------------------------------ and back

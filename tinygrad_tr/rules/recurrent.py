@@ -1,7 +1,6 @@
 """Recurrent layers as single rules: all steps of a sequence at once.
 
-What the inputs contribute to every step, z = W x + b, is one product for all of them and not part
-of the rule. `going` (T, N) is None, or says at which steps which sequences go on: where one does
+`going` (T, N) is None, or says at which steps which sequences go on: where one does
 not, its state stands still and its output is 0. The references are the equations of the papers,
 step by step, on plain rules.
 """
@@ -21,6 +20,12 @@ def require_fitting(operation, shapes, wanted, fits):
     if not fits:
         got = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise ShapeError(operation, "the states and the weight do not fit", got=got, wanted=wanted)
+
+
+def contributions(x, weight_ih, bias):
+    """W x + b of every step."""
+    z = x @ weight_ih.T
+    return z if bias is None else z + bias
 
 
 def joint(back):
@@ -55,22 +60,25 @@ def rnn_step(z, h, weight, nonlinearity):
     return (relu(s) if nonlinearity == "relu" else np.tanh(s),)
 
 
-def rnn_reference(z, h, weight, *, nonlinearity, going):
-    return over_time(z, (h,), lambda z, h: rnn_step(z, h, weight, nonlinearity), going)
+def rnn_reference(x, h, weight_ih, weight_hh, bias, *, nonlinearity, going):
+    z = contributions(x, weight_ih, bias)
+    return over_time(z, (h,), lambda z, h: rnn_step(z, h, weight_hh, nonlinearity), going)
 
 
 @rule(joint=True, reference=rnn_reference)
-def rnn(z, h, weight, *, nonlinearity, going):
-    """hₜ = f(zₜ + U hₜ₋₁), f tanh or relu: (T, N, H), (N, H), (H, H) -> all hₜ, the last h.
+def rnn(x, h, weight_ih, weight_hh, bias, *, nonlinearity, going):
+    """hₜ = f(W xₜ + U hₜ₋₁ + b), f tanh or relu: (T, N, D), (N, H) -> all hₜ (T, N, H), the last.
 
-    Elman, Finding structure in time, 1990; course 5, week 1.
+    W (H, D), U (H, H), b (H,) or None. Elman, Finding structure in time, 1990; course 5, week 1.
     """
-    n, H = z.shape[1:]
+    (n, D), H = x.shape[1:], h.shape[1]
     require_fitting(
-        "rnn", {"z": z.shape, "h": h.shape, "weight": weight.shape},
-        "z (T, N, H), h (N, H), weight (H, H)", (h.shape, weight.shape) == ((n, H), (H, H)),
+        "rnn", {"x": x.shape, "h": h.shape, "W": weight_ih.shape, "U": weight_hh.shape},
+        "x (T, N, D), h (N, H), W (H, D), U (H, H)",
+        (h.shape, weight_ih.shape, weight_hh.shape) == ((n, H), (H, D), (H, H)),
     )  # fmt: skip
-    out, back = recurrence.rnn(z, h, weight, going, nonlinearity == "relu")
+    relu = nonlinearity == "relu"
+    out, back = recurrence.rnn(x, h, weight_ih, weight_hh, bias, going, relu)
     return out, joint(back)
 
 
@@ -81,27 +89,31 @@ def lstm_step(z, h, c, weight, projection):
     return h if projection is None else h @ projection.T, c
 
 
-def lstm_reference(z, h, c, weight, projection, *, going):
-    return over_time(z, (h, c), lambda z, h, c: lstm_step(z, h, c, weight, projection), going)
+def lstm_reference(x, h, c, weight_ih, weight_hh, bias, projection, *, going):
+    z = contributions(x, weight_ih, bias)
+    return over_time(z, (h, c), lambda z, h, c: lstm_step(z, h, c, weight_hh, projection), going)
 
 
 @rule(joint=True, reference=lstm_reference)
-def lstm(z, h, c, weight, projection, *, going):
-    """cₜ = f cₜ₋₁ + i c̃ and hₜ = o tanh cₜ, with i, f, o = σ and c̃ = tanh of zₜ + U hₜ₋₁.
+def lstm(x, h, c, weight_ih, weight_hh, bias, projection, *, going):
+    """cₜ = f cₜ₋₁ + i c̃ and hₜ = o tanh cₜ, with i, f, o = σ and c̃ = tanh of W xₜ + U hₜ₋₁ + b.
 
-    (T, N, 4H) in the order i, f, c̃, o, (N, H), (N, H), (4H, H) -> all hₜ, the last h, the last c.
-    The course calls i the update gate. A projection (P, H), unless it is None, makes h smaller,
-    P (o tanh c); then h is (N, P) and U (4H, P). Hochreiter and Schmidhuber, Long short-term
-    memory, 1997, with the forget gate of Gers et al., 2000; course 5, week 1.
+    (T, N, D), (N, H), (N, H) -> all hₜ (T, N, H), the last h, the last c. The blocks of W (4H, D),
+    U (4H, H) and b (4H,), or None, are in the order i, f, c̃, o; the course calls i the update
+    gate. A projection (P, H), unless it is None, makes h smaller, P (o tanh c); then h is (N, P)
+    and U (4H, P). Hochreiter and Schmidhuber, Long short-term memory, 1997, with the forget gate
+    of Gers et al., 2000; course 5, week 1.
     """
-    n, H = c.shape
+    (n, D), H = x.shape[1:], c.shape[1]
     P = H if projection is None else projection.shape[0]
-    fits = (z.shape[1:], h.shape, weight.shape) == ((n, 4 * H), (n, P), (4 * H, P))
+    shapes = (h.shape, c.shape, weight_ih.shape, weight_hh.shape)
     require_fitting(
-        "lstm", {"z": z.shape, "h": h.shape, "c": c.shape, "weight": weight.shape},
-        "z (T, N, 4H), h (N, P), c (N, H), weight (4H, P)", fits,
-    )  # fmt: skip
-    out, back = recurrence.lstm(z, h, c, weight, projection, going)
+        "lstm",
+        {"x": x.shape, "h": h.shape, "c": c.shape, "W": weight_ih.shape, "U": weight_hh.shape},
+        "x (T, N, D), h (N, P), c (N, H), W (4H, D), U (4H, P)",
+        shapes == ((n, P), (n, H), (4 * H, D), (4 * H, P)),
+    )
+    out, back = recurrence.lstm(x, h, c, weight_ih, weight_hh, bias, projection, going)
     return out, joint(back)
 
 
@@ -114,34 +126,36 @@ def gru_step(z, h, weight, bias):
     return (u * h + (1 - u) * np.tanh(to_new + r * new),)
 
 
-def gru_reference(z, h, weight, bias, *, going):
-    return over_time(z, (h,), lambda z, h: gru_step(z, h, weight, bias), going)
+def gru_reference(x, h, weight_ih, weight_hh, bias_ih, bias_hh, *, going):
+    z = contributions(x, weight_ih, bias_ih)
+    return over_time(z, (h,), lambda z, h: gru_step(z, h, weight_hh, bias_hh), going)
 
 
 @rule(joint=True, reference=gru_reference)
-def gru(z, h, weight, bias, *, going):
-    """hₜ = u hₜ₋₁ + (1 − u) h̃, with s = U hₜ₋₁ + b, r, u = σ(z + s) and h̃ = tanh(z + r s).
+def gru(x, h, weight_ih, weight_hh, bias_ih, bias_hh, *, going):
+    """hₜ = u hₜ₋₁ + (1 − u) h̃, with z = W xₜ + b, s = U hₜ₋₁ + b'.
 
-    (T, N, 3H) in the order r, u, h̃, (N, H), (3H, H), (3H,) or None -> all hₜ, the last h.
-    The reset gate r works on the product, as in cuDNN and PyTorch. The course's Γᵤ is 1 − u.
+    r, u = σ(z + s) and h̃ = tanh(z + r s): (T, N, D), (N, H) -> all hₜ (T, N, H), the last h. The
+    blocks of W (3H, D), U (3H, H), b and b' (3H,), or None, are in the order r, u, h̃. The reset
+    gate r works on the product, as in cuDNN and PyTorch. The course's Γᵤ is 1 − u.
     Cho et al., Learning phrase representations using RNN encoder-decoder, 2014.
     """
-    n, H = h.shape
+    (n, D), H = x.shape[1:], h.shape[1]
     require_fitting(
-        "gru", {"z": z.shape, "h": h.shape, "weight": weight.shape},
-        "z (T, N, 3H), h (N, H), weight (3H, H)",
-        (z.shape[1:], weight.shape) == ((n, 3 * H), (3 * H, H)),
+        "gru", {"x": x.shape, "h": h.shape, "W": weight_ih.shape, "U": weight_hh.shape},
+        "x (T, N, D), h (N, H), W (3H, D), U (3H, H)",
+        (h.shape, weight_ih.shape, weight_hh.shape) == ((n, H), (3 * H, D), (3 * H, H)),
     )  # fmt: skip
-    out, back = recurrence.gru(z, h, weight, bias, going)
+    out, back = recurrence.gru(x, h, weight_ih, weight_hh, bias_ih, bias_hh, going)
     return out, joint(back)
 
 
-def gru_before(z, h, weight, bias, *, going):
+def gru_before(x, h, weight_ih, weight, bias_ih, bias, *, going):
     """The GRU whose reset gate works on the state, before the product: h̃ = tanh(z + U (r h) + b).
 
     As in the paper and in course 5, week 1; all else as in `gru`. A composition of plain rules.
     """
-    H = h.shape[1]
+    z, H = contributions(x, weight_ih, bias_ih), h.shape[1]
 
     def step(z, h):
         s = z[:, : 2 * H] + h @ weight[: 2 * H].T
