@@ -208,7 +208,7 @@ def in_groups(loop: Callable[..., None], rows: int, widths: tuple[int, int], *ar
         left, right = (scratch(loops.GROUP, width, np.float32) for width in widths)
         loop(*arrays, left, right, first, last)
 
-    in_parts(-(-rows // loops.GROUP), work)
+    in_parts(-(-rows // loops.GROUP), work, each=4)
 
 
 def in_rows(*weights: Array) -> tuple[Array, Array]:

@@ -28,13 +28,25 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=helpers.cache_clear)  # a fork has none of the threads
 
 
-def in_parts(items: int, work: Callable[[int, int], Any]) -> list[Any]:
-    """What work(first, last) returns for ranges that together are range(items), in order."""
-    n = min(cores(), items)
-    if n < 2:
+def in_parts(items: int, work: Callable[[int, int], Any], each: int = 1) -> list[Any]:
+    """What work(first, last) returns for ranges that together are range(items), in order.
+
+    There are `each` parts for every core, and who is done takes the next: with more than one, a
+    thread that has to share its core with another program holds up the others less.
+    """
+    n = min(cores() * each, items)
+    if n < 2 or cores() < 2:
         return [work(0, items)]
     edges = [items * i // n for i in range(n + 1)]
-    (first, last), *others = itertools.pairwise(edges)
-    elsewhere = [helpers().submit(work, *part) for part in others]
-    here = work(first, last)
-    return [here, *(part.result() for part in elsewhere)]
+    parts = iter(enumerate(itertools.pairwise(edges)))  # next() on it is one step for all threads
+    found: list[Any] = [None] * n
+
+    def take() -> None:
+        for i, part in parts:
+            found[i] = work(*part)
+
+    others = [helpers().submit(take) for _ in range(min(cores(), n) - 1)]
+    take()
+    for other in others:
+        other.result()
+    return found
