@@ -59,12 +59,12 @@ def test_the_extreme_points_of_an_ellipse_are_its_first_and_last_pixels():
         np.testing.assert_allclose([top, right, bottom, left], extent, atol=1.5)
 
 
-def test_landmarks_are_found_to_less_than_a_pixel():
-    model, losses = localisation.learn(steps=1000)
+def test_landmarks_are_found_to_about_a_pixel():
+    model, losses = localisation.learn(steps=500)
     x, y = localisation.ellipses(300, seed=100)
     z, there = train.predict(model, x), y[:, 0] == 1
     off = 32 * (z[there, 1:] - y[there, 1:]).reshape(-1, 4, 2)
-    assert np.hypot(off[..., 0], off[..., 1]).mean() < 1
+    assert np.hypot(off[..., 0], off[..., 1]).mean() < 1.5
     assert np.mean((z[:, 0] > 0) == there) >= 0.98
     assert np.mean(losses[-20:]) < 0.05 * np.mean(losses[:20])
 
