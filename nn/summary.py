@@ -136,7 +136,12 @@ def summary(model: Module, *inputs: Any) -> Summary:
         trainable_params=sum(p.size for p in model.parameters() if p.requires_grad),
         total_multiply_adds=sum(map(multiply_adds, nodes)),
         total_activation_bytes=sum(map(output_bytes, nodes)),
-        unused=[path for module, path in paths.items() if module not in called],
+        unused=[
+            path
+            for module, path in paths.items()
+            if module not in called
+            and type(module).forward is not Module.forward  # lists have none
+        ],
     )
 
 
@@ -151,6 +156,11 @@ def multiply_adds(node: Node) -> int:
     if node.rule.name == "attention":  # of each query with each key, of each weight with a value
         keys, size = node.inputs[1].shape[-2:]
         return math.prod(node.shape[:-1]) * keys * (size + node.shape[-1])
+    if node.rule.name in ("rnn", "gru", "lstm"):  # every weight once for each step
+        steps = math.prod(node.inputs[0].shape[:2])
+        named = zip(node.rule.arrays, node.inputs, strict=True)
+        weights = (w for name, w in named if name.startswith(("weight", "projection")))
+        return steps * sum(math.prod(w.shape) for w in weights if w is not None)
     if node.rule.name == "einsum":
         terms = node.keywords["subscripts"].split("->")[0].split(",")
         lengths = {

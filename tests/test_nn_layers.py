@@ -407,6 +407,17 @@ def test_summary_counts_products_wherever_they_are_and_shared_parameters_once():
     assert not model.shared.weight.requires_grad
 
 
+def test_lists_of_modules_are_not_missed_where_their_members_are_called():
+    class Stack(nn.Module):
+        def __init__(self):
+            self.layers = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])
+
+        def forward(self, x):
+            return self.layers[0](x)
+
+    assert nn.summary(Stack(), tt.ones((1, 2))).unused == ["layers.1"]
+
+
 def test_summary_leaves_gradients_modes_and_random_numbers_alone():
     model = nn.Sequential(nn.Linear(2, 2), nn.Dropout())
     model[1].eval()

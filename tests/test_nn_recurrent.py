@@ -309,6 +309,21 @@ def test_dropout_works_between_layers_and_in_training_only():
     np.testing.assert_array_equal(layer(x)[0].numpy(), layer(x)[0].numpy())
 
 
+@pytest.mark.parametrize(
+    ("layer", "products"),
+    [
+        (nn.RNN(D, H), H * (D + H)),
+        (nn.GRU(D, H), 3 * H * (D + H)),
+        (nn.LSTM(D, H, bidirectional=True), 2 * 4 * H * (D + H)),
+        (nn.LSTM(D, H, proj_size=3), 4 * H * (D + 3) + 3 * H),
+    ],
+    ids=lambda x: type(x).__name__,
+)
+def test_a_summary_counts_every_weight_once_for_each_step(layer, products):
+    report = nn.summary(layer, tt.ones((T, N, D)))
+    assert report.total_multiply_adds == T * N * products
+
+
 def test_one_sequence_needs_no_batch():
     layer = nn.LSTM(D, H, bidirectional=True)
     x = tt.ones((T, D))
