@@ -219,21 +219,21 @@ def test_ctrl_c_without_a_checkpoint_leaves_a_usable_model(usual_ctrl_c):
 
 
 def process_at(call, file):
-    """A process that trains, at a call of its loss."""
+    """A process that trains, waiting at a call of its loss."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.trainings", str(file)],
-        cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     while process.stdout.readline().strip() != str(call):
-        pass
+        print(file=process.stdin, flush=True)
     return process
 
 
 def test_a_process_that_is_killed_loses_at_most_what_followed_its_checkpoint(straight, tmp_path):
     process = process_at(11, tmp_path / "x")
     process.kill()
-    assert process.wait() == -signal.SIGKILL
-    process.stdout.close()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
     resumed = Scene(seed=99).fit(tmp_path / "x")
     assert resumed.state() == straight()
     assert resumed.calls <= CALLS - 8

@@ -115,10 +115,16 @@ def as_lists(value):
     return value
 
 
+def announce(count):
+    """Say which call of the loss this is, and go on when a line, or the end, comes in."""
+    print(next(count), flush=True)
+    sys.stdin.readline()
+
+
 if __name__ == "__main__":  # a process that a test interrupts or kills
     scene = Scene(seed=0)
     count = iter(range(1, CALLS + 1))
-    scene.at = dict.fromkeys(range(CALLS + 1), lambda: print(next(count), flush=True))
+    scene.at = dict.fromkeys(range(CALLS + 1), lambda: announce(count))
     try:
         scene.fit(sys.argv[1], every_steps=3)
     except KeyboardInterrupt:
