@@ -6,6 +6,7 @@ buffer, shuffling, and a loss that counts its calls and can do something at one 
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import numpy as np
@@ -122,6 +123,8 @@ def announce(count):
 
 
 if __name__ == "__main__":  # a process that a test interrupts or kills
+    # Who runs the tests in the background may have told all processes to ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     scene = Scene(seed=0)
     count = iter(range(1, CALLS + 1))
     scene.at = dict.fromkeys(range(CALLS + 1), lambda: announce(count))
