@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, DtypeError, ShapeError, describe
+from tinygrad_tr.graph import value_of as array_in
 from tinygrad_tr.rules.losses import REDUCTIONS
 
 
 def value_of(x: Any) -> Any:
     """The array in a Tensor, array or list."""
-    return np.asarray(getattr(x, "value", x))
+    value = array_in(x)
+    return value if hasattr(value, "dtype") else np.asarray(value)
 
 
 def require_reduction(operation: str, reduction: str) -> Callable[[Any], Any]:

@@ -95,15 +95,16 @@ class BatchNorm(ChannelNorm):
     def forward(self, x: Tensor) -> Tensor:
         self.require_axes(x)
         tracked = self.num_batches_tracked
-        batches = 1 if tracked is None else int(tracked.value) + 1
-        momentum = 1 / batches if self.momentum is None else self.momentum
+        momentum = self.momentum
+        if momentum is None:  # the plain average of all batches so far
+            momentum = 1 if tracked is None else 1 / (int(tracked.value) + 1)
         out = F.batch_norm(
             x, self.running_mean, self.running_var, self.weight, self.bias,
             self.training or not self.track_running_stats, momentum, self.eps,
             unbiased=self.unbiased,
         )  # fmt: skip
         if self.training and tracked is not None:
-            tracked.assign(np.int64(batches))
+            tracked.assign(tracked + 1)
         return out
 
 

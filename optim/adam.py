@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from tinygrad_tr.kernels.formulas import formula
 from tinygrad_tr.optim.groups import Group
-from tinygrad_tr.optim.in_place import Array, average
-from tinygrad_tr.optim.optimizer import Optimizer, State
+from tinygrad_tr.optim.optimizer import Optimizer, descent
+
+
+@formula
+def adam(
+    i: Any, p: Any, g: Any, m: Any, v: Any, v_max: Any, rate: float,
+    beta1: float, rest1: float, beta2: float, rest2: float, eps: float, decay: float, uphill: float,
+) -> None:  # fmt: skip
+    """m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², p ← p − rate · m / (√v + ε)."""
+    d = descent(p[i], g[i], decay, uphill)
+    m[i] *= beta1
+    m[i] += rest1 * d
+    v[i] *= beta2
+    v[i] += rest2 * (d * d)
+    largest = v[i]
+    if v_max is not None:
+        v_max[i] = np.maximum(v_max[i], v[i])
+        largest = v_max[i]
+    p[i] -= rate * (m[i] / (np.sqrt(largest) + eps))
 
 
 class Adam(Optimizer):
@@ -46,21 +64,15 @@ class Adam(Optimizer):
             maximize=maximize,
         )
 
-    def init(self, p: Array, group: Group) -> State:
-        names = ("m", "v", "v_max") if group["amsgrad"] else ("m", "v")
-        return {name: np.zeros_like(p) for name in names}
+    formula = staticmethod(adam)
 
-    def update(self, p: Array, g: Array, state: State, group: Group, t: Array) -> None:
-        m, v, k = state["m"], state["v"], state["step"]
+    def kept(self, group: Group) -> dict[str, bool]:
+        return {"m": True, "v": True, "v_max": group["amsgrad"]}
+
+    def numbers(self, group: Mapping[str, Any], k: int) -> tuple[float, ...]:
         beta1, beta2 = group["betas"]
-        average(m, g, beta1, t)
-        average(v, np.square(g, out=t), beta2, t)
-        if group["amsgrad"]:
-            v = np.maximum(state["v_max"], v, out=state["v_max"])
-        # lr·m̂ / (√v̂ + ε) with both corrections moved into the scalars (the paper, end of 2).
+        # lr·m̂ / (√v̂ + ε) with both corrections moved into the numbers (the paper, end of 2).
         root = math.sqrt(1 - beta2**k)
-        np.sqrt(v, out=t)
-        t += group["eps"] * root
-        np.divide(m, t, out=t)
-        t *= group["lr"] * root / (1 - beta1**k)
-        p -= t
+        rate, eps = group["lr"] * root / (1 - beta1**k), group["eps"] * root
+        decay, uphill = group["weight_decay"], group["maximize"]
+        return rate, beta1, 1 - beta1, beta2, 1 - beta2, eps, decay, uphill

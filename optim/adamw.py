@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
+from tinygrad_tr.kernels.formulas import formula
+from tinygrad_tr.optim.adam import Adam, adam
 
-from tinygrad_tr.optim.adam import Adam
-from tinygrad_tr.optim.groups import Group
-from tinygrad_tr.optim.in_place import Array
+
+@formula
+def adamw(i: Any, p: Any, g: Any, m: Any, v: Any, v_max: Any, shrink: float, *others: Any) -> None:
+    """p ← shrink · p, then Adam's step."""
+    p[i] *= shrink
+    adam(i, p, g, m, v, v_max, *others)
 
 
 class AdamW(Adam):
@@ -34,7 +38,8 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
 
-    def descent(self, p: Array, g: Array, group: Group, out: Array) -> Array:
-        """p ← p − lr·λp; returns g, or −g to maximize."""
-        p *= 1 - group["lr"] * group["weight_decay"]
-        return np.negative(g, out=out) if group["maximize"] else g
+    formula = staticmethod(adamw)
+
+    def numbers(self, group: Mapping[str, Any], k: int) -> tuple[float, ...]:
+        shrink = 1 - group["lr"] * group["weight_decay"]
+        return shrink, *super().numbers({**group, "weight_decay": 0}, k)

@@ -11,11 +11,21 @@ import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, DtypeError, ShapeError, StateError, describe
 from tinygrad_tr.graph import value_of
+from tinygrad_tr.kernels import formulas
+from tinygrad_tr.kernels.formulas import formula
+from tinygrad_tr.modes import outside
 from tinygrad_tr.nn import Module
 from tinygrad_tr.optim.groups import checked, pairs_of, refuse_unfit
-from tinygrad_tr.optim.in_place import Array, average
+from tinygrad_tr.optim.optimizer import Array
 from tinygrad_tr.optim.saving import copied, differences
 from tinygrad_tr.tensor import Tensor
+
+
+@formula
+def average(i: Any, v: Any, x: Any, beta: float, rest: float) -> None:
+    """v ← βv + (1 − β)x: about the last 1/(1 − β) values. Course 2, week 2."""
+    v[i] *= beta
+    v[i] += rest * x[i]
 
 
 class EWA:
@@ -37,6 +47,7 @@ class EWA:
         self.steps = 0
         self.total: Array | None = None  # V
 
+    @outside
     def update(self, x: Any) -> Any:
         """Take in the next value; the average up to it."""
         x = np.asarray(value_of(x))
@@ -55,7 +66,7 @@ class EWA:
                 "EWA.update", "not a value like those before", got=f"{x.shape} {x.dtype}",
                 wanted=f"{self.total.shape} {self.total.dtype}",
             )  # fmt: skip
-        average(self.total, x, self.beta, np.empty_like(x))
+        average(..., self.total, x, self.beta, 1 - self.beta)
         self.steps += 1
         return self.value
 
@@ -126,12 +137,14 @@ class EMA:
         self.averages = copies(self.tensors)
         self.stored: dict[str, Array] | None = None
 
+    @outside
     def update(self) -> None:
         """Take in the weights as they are now, after a step of the optimizer."""
         if self.stored is not None:
             raise StateError(
                 "EMA.update", "the training's weights are stored away", wanted="restore() before"
             )
+        changes = []
         for name, tensor in self.tensors.items():
             v, x = self.averages[name], tensor.value
             if (x.shape, x.dtype) != (v.shape, v.dtype):
@@ -139,7 +152,9 @@ class EMA:
                     "EMA.update", f"{name!r} is another array than before", got=describe(tensor),
                     wanted=f"{v.shape} {v.dtype}, or a new EMA",
                 )  # fmt: skip
-            average(v, x, self.beta, np.empty_like(v))
+            numbers = map(v.dtype.type, (self.beta, 1 - self.beta))
+            changes.append((v.reshape(-1), x.ravel(), *numbers))
+        formulas.run(average, changes)
 
     # ------------------------------------------------------------------ using the average
 
@@ -216,4 +231,4 @@ def averaged_of(parameters: Any, buffers: bool) -> list[tuple[str, Tensor]]:
 
 def copies(tensors: Mapping[str, Tensor]) -> dict[str, Array]:
     """The values of Tensors as arrays of their own."""
-    return {name: np.array(tensor.value) for name, tensor in tensors.items()}
+    return {name: np.array(tensor.value, order="C") for name, tensor in tensors.items()}

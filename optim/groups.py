@@ -79,18 +79,22 @@ def checked(operation: str, name: str, value: Any) -> Any:
 class Slot:
     """The place of one parameter in an optimizer.
 
-    `array` is what the last step changed, None before the first. `scratch` is two arrays
-    like it, or None if it is changed in blocks.
+    `array` is what the last step changed, None before the first: for the formula `p`, and
+    `kept` what is kept for it, without their shape if they are `flat`.
     """
 
-    __slots__ = ("array", "dtype", "name", "scratch", "shape", "state", "tensor")
+    __slots__ = (
+        "array", "dtype", "flat", "kept", "kind", "name", "p", "shape", "state", "tensor",
+    )  # fmt: skip
 
     def __init__(self, name: str, tensor: Tensor) -> None:
         self.name, self.tensor = name, tensor
-        self.shape, self.dtype = tensor.shape, tensor.dtype
+        self.shape, self.dtype, self.kind = tensor.shape, tensor.dtype, tensor.dtype.type
         self.state: dict[str, Any] = {}
         self.array: Any = None
-        self.scratch: Any = None
+        self.p: Any = None
+        self.kept: list[Any] = []
+        self.flat = False
 
 
 class Group(dict[str, Any]):

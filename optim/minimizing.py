@@ -11,8 +11,7 @@ from tinygrad_tr.arguments import is_whole
 from tinygrad_tr.errors import AnomalyError, ArgumentError
 from tinygrad_tr.modes import no_grad
 from tinygrad_tr.optim.adam import Adam
-from tinygrad_tr.optim.in_place import Array
-from tinygrad_tr.optim.optimizer import Optimizer
+from tinygrad_tr.optim.optimizer import Array, Optimizer
 from tinygrad_tr.tensor import Tensor
 
 

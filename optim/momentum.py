@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
+from tinygrad_tr.kernels.formulas import formula
 from tinygrad_tr.optim.groups import Group
-from tinygrad_tr.optim.in_place import Array, average
-from tinygrad_tr.optim.optimizer import Optimizer, State
+from tinygrad_tr.optim.optimizer import Optimizer, descent
+
+
+@formula
+def momentum(
+    i: Any, p: Any, g: Any, v: Any, rate: float, beta: float, rest: float,
+    decay: float, uphill: float,
+) -> None:  # fmt: skip
+    """v ← βv + rest · g, p ← p − lr·v."""
+    v[i] *= beta
+    v[i] += rest * descent(p[i], g[i], decay, uphill)
+    p[i] -= rate * v[i]
 
 
 class Momentum(Optimizer):
@@ -40,14 +49,11 @@ class Momentum(Optimizer):
             params, lr=lr, beta=beta, dampen=dampen, weight_decay=weight_decay, maximize=maximize
         )
 
-    def init(self, p: Array, group: Group) -> State:
-        return {"v": np.zeros_like(p)}
+    formula = staticmethod(momentum)
 
-    def update(self, p: Array, g: Array, state: State, group: Group, t: Array) -> None:
-        v, beta = state["v"], group["beta"]
-        if group["dampen"]:
-            average(v, g, beta, t)
-        else:
-            v *= beta
-            v += g
-        p -= np.multiply(v, group["lr"], out=t)
+    def kept(self, group: Group) -> dict[str, bool]:
+        return {"v": True}
+
+    def numbers(self, group: Mapping[str, Any], k: int) -> tuple[float, ...]:
+        beta, decay, uphill = group["beta"], group["weight_decay"], group["maximize"]
+        return group["lr"], beta, 1 - beta if group["dampen"] else 1, decay, uphill

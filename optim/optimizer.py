@@ -8,12 +8,24 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, DtypeError, describe
-from tinygrad_tr.optim import in_place, saving
+from tinygrad_tr.kernels import formulas
+from tinygrad_tr.kernels.formulas import formula
+from tinygrad_tr.modes import outside
+from tinygrad_tr.optim import saving
 from tinygrad_tr.optim.groups import Group, Slot, checked, pairs_of, refuse_unfit
-from tinygrad_tr.optim.in_place import Array
 from tinygrad_tr.tensor import Tensor
 
-State = dict[str, Any]
+Array = np.ndarray[Any, Any]
+
+
+@formula
+def descent(p: Any, g: Any, decay: float, uphill: float) -> Any:
+    """g + λp, the gradient of loss + λ/2 ‖p‖²; −g + λp to maximize."""
+    if uphill:
+        g = -g
+    if decay:
+        g = g + decay * p
+    return g
 
 
 class Optimizer:
@@ -23,15 +35,18 @@ class Optimizer:
     `model.named_parameters()`, or of groups `{"params": ..., "lr": ...}` whose options go
     before the constructor's. A parameter without a gradient is skipped.
 
-    An algorithm is two methods: `init`, the arrays it keeps for a parameter, and `update`,
-    its formula. Both see plain arrays, never Tensors.
+    An algorithm is a `formula`, written once for NumPy and for compiled loops (see
+    kernels/formulas.py), and two methods: which arrays it keeps for a parameter, and the
+    numbers of a step.
     """
+
+    formula: Callable[..., None]
+    """formula(i, p, g, *kept, *numbers): change p, and what is kept for it, at the places i."""
 
     def __init__(self, params: Iterable[Any], **options: Any) -> None:
         self.kind = type(self).__name__
         self.defaults = {name: checked(self.kind, name, given) for name, given in options.items()}
         self.param_groups: list[Group] = []
-        self.scratch: dict[np.dtype[Any], Array] = {}
         if isinstance(params, Iterator):
             params = list(params)
         if isinstance(params, (list, tuple)) and params and isinstance(params[0], Mapping):
@@ -42,25 +57,13 @@ class Optimizer:
 
     # ------------------------------------------------------------------ an algorithm
 
-    def init(self, p: Array, group: Group) -> State:
-        """The arrays kept from step to step for a parameter, in the shape and dtype of p."""
+    def kept(self, group: Group) -> dict[str, bool]:
+        """Whether each array of the formula is kept from step to step, for options like these."""
         raise NotImplementedError
 
-    def update(self, p: Array, g: Array, state: State, group: Group, t: Array) -> None:
-        """One step: change p and the arrays of the state in place; g is only read.
-
-        `state["step"]` counts the steps of this parameter from 1, and `t` is scratch like p.
-        The formula goes number by number: a large parameter comes in blocks.
-        """
+    def numbers(self, group: Mapping[str, Any], k: int) -> tuple[float, ...]:
+        """The numbers of the formula in the k-th step of a parameter, k = 1, 2, ..."""
         raise NotImplementedError
-
-    def descent(self, p: Array, g: Array, group: Group, out: Array) -> Array:
-        """g + λp, the gradient of loss + λ/2 ‖p‖²; −g + λp to maximize. g itself if λ = 0."""
-        decay, maximize = group["weight_decay"], group["maximize"]
-        if decay:
-            np.multiply(p, decay, out=out)
-            return np.subtract(out, g, out=out) if maximize else np.add(out, g, out=out)
-        return np.negative(g, out=out) if maximize else g
 
     def by_rows(self, group: Group) -> bool:
         """Whether a number stays where it is while its gradient is 0.
@@ -74,31 +77,38 @@ class Optimizer:
 
     # ------------------------------------------------------------------ using it
 
+    @outside
     def step(self) -> None:
         """Change every parameter that has a gradient."""
+        changes: list[formulas.Arguments] = []
+        replaced: list[Slot] = []
         for group in self.param_groups:
+            by_rows = self.by_rows(group)
+            numbers: dict[Any, tuple[Any, ...]] = {}
             for slot in group.slots:
                 tensor = slot.tensor
-                rows = tensor.grad_rows if self.by_rows(group) else None
+                rows = tensor.grad_rows if by_rows else None
                 grad = tensor.grad if rows is None else None
                 if grad is None and rows is None:
                     continue
-                value = tensor.value
-                p = value if value is slot.array else self.fit(slot, group)
-                state = slot.state
-                state["step"] += 1
+                if tensor.value is not slot.array:
+                    self.fit(slot, group)
+                    if tensor.value is not slot.array:
+                        replaced.append(slot)
+                slot.state["step"] = k = slot.state["step"] + 1
+                made = numbers.get((k, slot.kind))
+                if made is None:
+                    made = numbers[k, slot.kind] = tuple(map(slot.kind, self.numbers(group, k)))
                 if grad is None:
-                    self.update_rows(p, rows, state, group)
+                    self.change_rows(slot, rows, made)
+                elif slot.flat:
+                    changes.append((slot.p, grad.value.ravel(), *slot.kept, *made))
                 else:
-                    g = np.asarray(grad.value, order="C")
-                    if slot.scratch is None:
-                        self.update_in_blocks(p, g, state, group)
-                    else:
-                        t, out = slot.scratch
-                        self.update(p, self.descent(p, g, group, out), state, group, t)
-                if p is not value:
-                    tensor.value = p[()]
+                    self.formula(..., slot.p, grad.value, *slot.kept, *made)
                 tensor.touch()
+        formulas.run(self.formula, changes)
+        for slot in replaced:
+            slot.tensor.value = slot.array[()]
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -152,7 +162,6 @@ class Optimizer:
         made = Group(self.kind, slots, {**self.defaults, **given})
         self.refuse(made)
         self.param_groups.append(made)
-        self.scratch.clear()  # it may be too small now
 
     def state_dict(self) -> dict[str, Any]:
         """What continuing needs beside the parameters: copied arrays, numbers and names."""
@@ -173,11 +182,11 @@ class Optimizer:
 
     # ------------------------------------------------------------------ inside a step
 
-    def fit(self, slot: Slot, group: Group) -> Array:
-        """The array to change for a parameter; sets out its state and its scratch.
+    def fit(self, slot: Slot, group: Group) -> None:
+        """Set out the arrays of a parameter: its own memory, and what is kept for it.
 
-        The Tensor's own array, or a copy to replace it if it cannot be written to, as NumPy's
-        numbers and read-only arrays cannot.
+        An array to replace it by, if it cannot be written to, as NumPy's numbers and read-only
+        arrays cannot.
         """
         value = slot.tensor.value
         if value.dtype != slot.dtype or value.shape != slot.shape:
@@ -187,41 +196,24 @@ class Optimizer:
             )  # fmt: skip
         writable = isinstance(value, np.ndarray) and value.flags.writeable
         slot.array = value if writable else np.array(value)
+        slot.flat = slot.array.flags.c_contiguous
         slot.state = slot.state or {"step": 0, **self.init(slot.array, group)}
-        if value.size <= in_place.BLOCK:
-            t, out = self.scratch_of(slot.dtype)[0, :, : value.size]
-            slot.scratch = t.reshape(slot.shape), out.reshape(slot.shape)
-        elif not value.flags.c_contiguous:  # cannot be cut into blocks
-            slot.scratch = np.empty_like(value), np.empty_like(value)
-        return slot.array
+        slot.p, *slot.kept = (
+            a.reshape(-1, copy=False) if slot.flat and a is not None else a
+            for a in (slot.array, *map(slot.state.get, self.kept(group)))
+        )
 
-    def scratch_of(self, dtype: np.dtype[Any]) -> Array:
-        """(threads, 2, length of a block): room for results on the way, shared by all slots."""
-        if dtype not in self.scratch:
-            largest = max(slot.tensor.size for slot in self.slots() if slot.dtype == dtype)
-            threads = in_place.WORKERS if largest > in_place.BLOCK else 1
-            self.scratch[dtype] = np.empty((threads, 2, min(largest, in_place.BLOCK)), dtype)
-        return self.scratch[dtype]
+    def init(self, p: Array, group: Group) -> dict[str, Any]:
+        """The arrays kept for a parameter before its first step: zeros."""
+        return {name: np.zeros_like(p) for name, kept in self.kept(group).items() if kept}
 
-    def update_in_blocks(self, p: Array, g: Array, state: State, group: Group) -> None:
-        """One step of a parameter too large for the cache."""
-        p, g = p.reshape(-1, copy=False), g.reshape(-1)
-        kept = {name: a for name, a in state.items() if isinstance(a, np.ndarray)}
-        arrays = {name: a.reshape(-1, copy=False) for name, a in kept.items()}
-
-        def update(block: slice, scratch: Array) -> None:
-            part = {**state, **{name: a[block] for name, a in arrays.items()}}
-            t, out = scratch
-            self.update(p[block], self.descent(p[block], g[block], group, out), part, group, t)
-
-        in_place.in_blocks(update, p.size, self.scratch_of(p.dtype))
-
-    def update_rows(self, p: Array, rows: Any, state: State, group: Group) -> None:
+    def change_rows(self, slot: Slot, rows: Any, numbers: tuple[Any, ...]) -> None:
         """One step of a table of which some rows have a gradient."""
+        p = slot.array
         at, g = rows.summed()
         part = p[at]
-        t, out = np.empty((2, *g.shape), p.dtype)
-        self.update(part, self.descent(part, g, group, out), state, group, t)
+        arguments = part.reshape(-1), g.reshape(-1), *slot.kept, *numbers
+        formulas.run(self.formula, [arguments])
         p[at] = part
 
     def slots(self) -> Iterator[Slot]:

@@ -9,6 +9,7 @@ from typing import Any
 from tinygrad_tr.arguments import whole, within
 from tinygrad_tr.errors import ArgumentError, StateError, describe
 from tinygrad_tr.graph import value_of
+from tinygrad_tr.modes import outside
 from tinygrad_tr.optim.optimizer import Optimizer
 from tinygrad_tr.optim.schedules import LRScheduler, per_group
 
@@ -54,6 +55,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.num_bad_epochs = 0
         self.cooldown_left = 0
 
+    @outside
     def step(self, metric: Any) -> None:
         """Take in the number of an epoch, and reduce the rates if it is time."""
         metric = self.checked(metric)

@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from tinygrad_tr.kernels.formulas import formula
 from tinygrad_tr.optim.groups import Group
-from tinygrad_tr.optim.in_place import Array, average
-from tinygrad_tr.optim.optimizer import Optimizer, State
+from tinygrad_tr.optim.optimizer import Optimizer, descent
+
+ZERO = np.float32(0)
+
+
+@formula
+def rmsprop(
+    i: Any, p: Any, g: Any, s: Any, m: Any, v: Any, rate: float, alpha: float, rest: float,
+    eps: float, momentum: float, decay: float, uphill: float,
+) -> None:  # fmt: skip
+    """s ← αs + (1 − α)g², p ← p − lr·g / (√s + ε); centered with m, with momentum v."""
+    d = descent(p[i], g[i], decay, uphill)
+    s[i] *= alpha
+    s[i] += rest * (d * d)
+    square = s[i]
+    if m is not None:
+        m[i] *= alpha
+        m[i] += rest * d
+        # Rounding may leave a little less than nothing.
+        square = np.maximum(s[i] - m[i] * m[i], ZERO)
+    d = d / (np.sqrt(square) + eps)
+    if v is not None:
+        v[i] *= momentum
+        v[i] += d
+        d = v[i]
+    p[i] -= rate * d
 
 
 class RMSprop(Optimizer):
@@ -46,27 +71,11 @@ class RMSprop(Optimizer):
             maximize=maximize,
         )
 
-    def init(self, p: Array, group: Group) -> State:
-        kept = {"s": True, "m": group["centered"], "v": group["momentum"]}
-        return {name: np.zeros_like(p) for name, needed in kept.items() if needed}
+    formula = staticmethod(rmsprop)
 
-    def update(self, p: Array, g: Array, state: State, group: Group, t: Array) -> None:
-        s, alpha, momentum = state["s"], group["alpha"], group["momentum"]
-        average(s, np.square(g, out=t), alpha, t)
-        if group["centered"]:
-            average(state["m"], g, alpha, t)
-            variance = np.subtract(s, np.square(state["m"], out=t), out=t)
-            np.maximum(variance, 0, out=t)  # rounding may leave a little less than nothing
-            np.sqrt(t, out=t)
-        else:
-            np.sqrt(s, out=t)
-        t += group["eps"]
-        np.divide(g, t, out=t)
-        if momentum:
-            v = state["v"]
-            v *= momentum
-            v += t
-            np.multiply(v, group["lr"], out=t)
-        else:
-            t *= group["lr"]
-        p -= t
+    def kept(self, group: Group) -> dict[str, bool]:
+        return {"s": True, "m": group["centered"], "v": bool(group["momentum"])}
+
+    def numbers(self, group: Mapping[str, Any], k: int) -> tuple[float, ...]:
+        alpha, decay, uphill = group["alpha"], group["weight_decay"], group["maximize"]
+        return group["lr"], alpha, 1 - alpha, group["eps"], group["momentum"], decay, uphill

@@ -17,6 +17,7 @@ from typing import Any
 
 from tinygrad_tr.arguments import is_whole, within
 from tinygrad_tr.errors import ArgumentError, StateError, describe
+from tinygrad_tr.modes import outside
 from tinygrad_tr.optim.groups import number
 from tinygrad_tr.optim.optimizer import Optimizer
 
@@ -56,6 +57,7 @@ class Schedule(LRScheduler):
         """The learning rate of each group in an epoch, from the rates that were given."""
         return [self.rate(lr0, epoch) for lr0 in base_lrs]
 
+    @outside
     def step(self) -> None:
         """Go on to the next epoch."""
         if self.get_last_lr() != self.set_lrs:

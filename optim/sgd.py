@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
 from tinygrad_tr.errors import ArgumentError
+from tinygrad_tr.kernels.formulas import formula
 from tinygrad_tr.optim.groups import Group
-from tinygrad_tr.optim.in_place import Array
-from tinygrad_tr.optim.optimizer import Optimizer, State
+from tinygrad_tr.optim.optimizer import Optimizer, descent
+
+
+@formula
+def sgd(
+    i: Any, p: Any, g: Any, v: Any, rate: float, momentum: float, rest: float, ahead: float,
+    decay: float, uphill: float,
+) -> None:  # fmt: skip
+    """p ← p − lr·g; with v, v ← μv + rest · g and p ← p − lr·v, or lr·(g + μv) to look ahead."""
+    d = descent(p[i], g[i], decay, uphill)
+    if v is not None:
+        v[i] *= momentum
+        v[i] += d if rest == 1 else rest * d
+        d = d + momentum * v[i] if ahead else v[i]
+    p[i] -= rate * d
 
 
 class SGD(Optimizer):
@@ -64,15 +76,12 @@ class SGD(Optimizer):
     def by_rows(self, group: Group) -> bool:
         return not group["momentum"] and not group["weight_decay"]
 
-    def init(self, p: Array, group: Group) -> State:
-        return {"v": np.zeros_like(p)} if group["momentum"] else {}
+    formula = staticmethod(sgd)
 
-    def update(self, p: Array, g: Array, state: State, group: Group, t: Array) -> None:
-        lr, momentum, dampening = group["lr"], group["momentum"], group["dampening"]
-        if momentum:
-            v = state["v"]
-            v *= momentum
-            damped = dampening and state["step"] > 1
-            v += np.multiply(g, 1 - dampening, out=t) if damped else g
-            g = np.add(g, np.multiply(v, momentum, out=t), out=t) if group["nesterov"] else v
-        p -= np.multiply(g, lr, out=t)
+    def kept(self, group: Group) -> dict[str, bool]:
+        return {"v": bool(group["momentum"])}
+
+    def numbers(self, group: Mapping[str, Any], k: int) -> tuple[float, ...]:
+        rest = 1 - group["dampening"] if k > 1 else 1
+        decay, uphill = group["weight_decay"], group["maximize"]
+        return group["lr"], group["momentum"], rest, group["nesterov"], decay, uphill

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import tinygrad_tr as tt
 from tests.leaves import leaf
 from tinygrad_tr import nn
+from tinygrad_tr.kernels import compiled, ctc
 from tinygrad_tr.nn import functional as F
 from tinygrad_tr.text import collapse, ctc_greedy, edit_distance, error_rate
 
@@ -164,6 +165,44 @@ def test_no_steps_are_certainly_no_labels():
     x = log_probabilities(2, 2, 3)
     losses = F.ctc_loss(x, [[1], [1]], [0, 0], [0, 1], reduction="none")
     assert losses.tolist() == [0, np.inf]
+
+
+# ------------------------------------------------------------------ the compiled loops
+
+
+@pytest.mark.skipif(not compiled.available(), reason="needs numba")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("T", "N", "C", "L"), [(1, 1, 2, 1), (30, 5, 4, 6), (40, 3, 7, 25)])
+def test_compiled_loops_give_what_numpy_gives(dtype, T, N, C, L):
+    rng = np.random.default_rng(T)
+    x = log_probabilities(N, T, C).astype(dtype).swapaxes(0, 1)
+    x[T // 2, 0, 1] = -np.inf  # a symbol that cannot be
+    targets, blank = rng.integers(0, C - 1, (N, L)), C - 1
+    steps, lengths = rng.integers(0, T + 1, N), rng.integers(0, L + 1, N)
+    steps[0], lengths[0] = T, L
+    g = rng.standard_normal(N).astype(dtype)
+    for unknown in (False, True):
+        if unknown:
+            x[0, 0, targets[0, 0]] = np.nan
+        with np.errstate(invalid="ignore"):
+            expected, back = ctc.with_numpy(x, targets, steps, lengths, blank)
+            to_x = back(g)
+        found, back_in_loops = ctc.in_loops(x, targets, steps, lengths, blank)
+        to_x_in_loops = back_in_loops(g)
+        assert found.dtype == to_x_in_loops.dtype == dtype
+        near = {"rtol": 1e-6, "atol": 1e-6} if dtype == np.float32 else {"atol": 1e-11}
+        np.testing.assert_allclose(found, expected, **near)
+        known = ~np.isnan(expected)  # of the others, not every number is NaN
+        np.testing.assert_allclose(to_x_in_loops[:, known], to_x[:, known], **near)
+        assert np.isnan(to_x_in_loops[:, ~known]).any() == (not known.all())
+
+
+@pytest.mark.skipif(not compiled.available(), reason="needs numba")
+def test_many_states_go_through_the_loops(monkeypatch):
+    monkeypatch.delattr(ctc, "with_numpy")
+    x = leaf(log_probabilities(100, 4, 9))
+    F.ctc_loss(x, np.ones((4, 40), int), [100] * 4, [40] * 4).backward()
+    np.testing.assert_allclose(x.grad.numpy().sum((0, 2)), [-100 / 40 / 4] * 4)
 
 
 # ------------------------------------------------------------------ PyTorch

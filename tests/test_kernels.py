@@ -13,7 +13,7 @@ import pytest
 import tinygrad_tr as tt
 from tinygrad_tr.kernels import compiled
 from tinygrad_tr.kernels import normalisation as norms
-from tinygrad_tr.kernels.exponentials import exponentials
+from tinygrad_tr.kernels.exponentials import exponentials, scaled
 from tinygrad_tr.kernels.moments import lengthened, moments, total
 from tinygrad_tr.kernels.scattering import added_rows
 
@@ -65,8 +65,12 @@ ROWS = [
 @pytest.mark.parametrize(("shape", "axes", "weight", "bias"), ROWS)
 @pytest.mark.parametrize("centred", [True, False])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_loop_over_rows_is_the_norm_of_numpy(shape, axes, weight, bias, centred, dtype):
+@pytest.mark.parametrize("shared", [1, 1 << 20])
+def test_the_loop_over_rows_is_the_norm_of_numpy(
+    shape, axes, weight, bias, centred, dtype, shared, monkeypatch
+):
     pytest.importorskip("numba")
+    monkeypatch.setattr(norms, "SHARED", shared)
     rng = np.random.default_rng(0)
 
     def numbers(shape):
@@ -98,28 +102,44 @@ def test_what_no_loop_fits_is_left_to_numpy(shape, axes, weight):
     assert norms.leading(shape, axes, np.ones(weight)) is None
 
 
-CHANNELS = [((4, 3, 5), True, True), ((2, 5, 3, 4), True, False), ((3, 2, 2, 1, 3), False, False)]
+# What is normalised, over which axes, and the shape of the weight and the bias.
+STRETCHES = [
+    ((4, 3, 5), (0, 2), (3, 1)),
+    ((2, 5, 3, 4), (0, 2, 3), (5, 1, 1)),
+    ((3, 2, 2, 1, 3), (0, 2, 3, 4), None),
+    ((4, 1, 5), (0, 2), (1, 1)),
+    ((4, 3, 5), (2,), (3, 1)),
+    ((4, 2, 3, 5), (2, 3), (2, 3, 1)),
+    ((4, 2, 3, 5), (2, 3), None),
+    ((6, 5), (1,), None),
+]
 
 
-@pytest.mark.parametrize(("shape", "weight", "bias"), CHANNELS)
+@pytest.mark.parametrize(("shape", "axes", "each"), STRETCHES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_loop_over_channels_is_the_norm_of_numpy(shape, weight, bias, dtype):
+@pytest.mark.parametrize("shared", [1, 1 << 20])
+def test_the_loop_over_stretches_is_the_norm_of_numpy(
+    shape, axes, each, dtype, shared, monkeypatch
+):
     pytest.importorskip("numba")
+    monkeypatch.setattr(norms, "SHARED", shared)
     rng = np.random.default_rng(0)
     x, g = rng.standard_normal((2, *shape)).astype(dtype)
-    axes, each = (0, *range(2, len(shape))), (shape[1], *(1 for _ in shape[2:]))
-    w, b = (rng.standard_normal(each).astype(dtype) if p else None for p in (weight, bias))
-    assert norms.among_rows(shape, axes, w, b)
-    out, back = norms.channel_by_channel(x, w, b, 1e-5)
-    expected, back_by_axes = norms.axis_by_axis(x, w, b, axes, 1e-5, True)
+    p = None if each is None else rng.standard_normal((2, *each)).astype(dtype)
     close = {"rtol": 1e-10, "atol": 1e-12} if dtype is np.float64 else {"rtol": 1e-4, "atol": 1e-4}
-    np.testing.assert_allclose(out, expected, **close)
-    for needs in ((True, weight, bias), (False, False, False), (False, weight, bias)):
+    for w, b in ((None, None),) if p is None else (p, (p[0], None), (None, p[1])):
+        parts = norms.stretches_of(shape, axes, w, b)
+        assert parts is not None
+        out, back = norms.stretch_by_stretch(x, w, b, parts, 1e-5)
+        expected, back_by_axes = norms.axis_by_axis(x, w, b, axes, 1e-5, True)
+        np.testing.assert_allclose(out, expected, **close)
+        needs = (True, w is not None, b is not None)
         for found, wanted in zip(back(g, needs), back_by_axes(g, needs), strict=True):
             assert (found is None) == (wanted is None)
             if found is not None:
                 assert (found.dtype, found.shape) == (dtype, wanted.shape)
                 np.testing.assert_allclose(found, wanted, **close)
+        assert back(g, (False, False, False)) == (None, None, None)
 
 
 def test_moments_by_loop_are_those_of_numpy_and_exact_far_from_zero():
@@ -140,11 +160,12 @@ def test_moments_by_loop_are_those_of_numpy_and_exact_far_from_zero():
 
 @pytest.mark.parametrize(
     ("shape", "axes", "weight"),
-    [((6, 5), (0,), None), ((4, 3, 5), (0, 2), (5,)), ((4, 3, 5), (2,), None),
+    [((6, 5), (0,), None), ((4, 3, 5), (0, 2), (5,)), ((4, 3, 5), (2,), (5,)),
+     ((4, 3, 5), (0, 1, 2), None), ((6, 5), (1,), (5,)),
      ((0, 3, 5), (0, 2), (3, 1))],
 )  # fmt: skip
-def test_what_no_loop_over_channels_fits_is_left_to_others(shape, axes, weight):
-    assert not norms.among_rows(shape, axes, None if weight is None else np.ones(weight))
+def test_what_does_not_lie_in_stretches_is_left_to_others(shape, axes, weight):
+    assert norms.stretches_of(shape, axes, None if weight is None else np.ones(weight)) is None
 
 
 def test_many_numbers_go_through_the_loop_and_far_from_zero_it_is_exact():
@@ -199,6 +220,19 @@ def test_many_rows_are_added_as_numpy_adds_them(shape, axis, indices, monkeypatc
     np.testing.assert_allclose(added_rows(x, indices, axis, shape), by_loop, atol=1e-10)
 
 
+@pytest.mark.parametrize("most", [1, 5, 30, 400])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_rows_added_in_turns_are_those_of_numpy(most, axis, monkeypatch):
+    monkeypatch.setattr(compiled, "available", lambda: False)
+    shape = (3, 40, 20)[1 - axis :]
+    indices = RNG.integers(-40, 40, 400) if most < 400 else np.full(400, 7)
+    indices[::7] = most % 40
+    x = RNG.standard_normal((*shape[:axis], 400, 20))
+    expected = np.zeros(shape)
+    np.add.at(expected, (*(slice(None),) * axis, indices % 40), x)
+    np.testing.assert_allclose(added_rows(x, indices, axis, shape), expected, atol=1e-12)
+
+
 STEPS = """
 import resource
 import numpy as np
@@ -238,6 +272,18 @@ def test_exponentials_in_a_loop_are_those_of_numpy(shape):
     np.testing.assert_array_equal(tops, x.max(axis=1))
     finite = np.isfinite(tops)
     np.testing.assert_allclose(sums[finite], expected.sum(axis=1)[finite], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_scaled_rows_are_those_of_numpy(dtype):
+    pytest.importorskip("numba")
+    x, factors = (
+        RNG.standard_normal((300, 70)).astype(dtype),
+        RNG.standard_normal(300).astype(dtype),
+    )
+    x[3, 4], factors[7] = np.inf, np.nan
+    assert compiled.worthwhile(x, factors)
+    np.testing.assert_array_equal(scaled(x, factors), x * factors[:, None])
 
 
 def test_rows_with_bad_numbers_stay_alone_among_exponentials():

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_tr as tt
-from tinygrad_tr.kernels import compiled, shifted_rows, threads
+from tinygrad_tr.kernels import compiled, row_loops, shifted_rows, threads
 from tinygrad_tr.kernels import convolution as products
 from tinygrad_tr.nn import functional as F
 
@@ -109,6 +109,9 @@ LARGE = [
     ((5, 3, 90, 70), (4, 3, 3, 3), (1, 1), (1, 1), (1, 1), 1),
     ((2, 3, 101, 67), (11, 3, 5, 3), (2, 3), (2, 0), (1, 2), 1),
     ((31, 16, 9, 9), (24, 16, 3, 3), (1, 1), (1, 1), (1, 1), 1),
+    ((7, 4, 64, 48), (5, 4, 3, 3), (1, 1), (1, 1), (1, 1), 1),
+    ((9, 6, 8, 16), (20, 6, 3, 3), (1, 1), (1, 1), (1, 1), 1),
+    ((2, 3, 5, 6, 16), (9, 3, 3, 2, 3), (1, 1, 1), (1, 0, 1), (1, 1, 1), 1),
     ((7, 40, 33, 20), (40, 1, 3, 3), (2, 2), (1, 1), (1, 1), 40),
     ((3, 4, 6000), (8, 2, 9), (1,), (4,), (1,), 2),
     ((2, 3, 12, 13, 14), (9, 3, 3, 2, 3), (1, 2, 1), (1, 0, 1), (1, 1, 2), 1),
@@ -209,6 +212,24 @@ def test_no_matrix_of_windows_larger_than_a_few_megabytes(monkeypatch):
         out = step()
         assert tracemalloc.get_traced_memory()[1] - before < 2 * out.nbytes + 6e6
     tracemalloc.stop()
+
+
+# ------------------------------------------------------------------ the product they are made of
+
+
+@given(st.integers(0, 9), st.integers(0, 130), st.sampled_from([np.float32, np.float64]))
+@settings(max_examples=40, deadline=None)
+def test_tiles_are_the_product_of_matrices_and_touch_nothing_else(terms, columns, dtype):
+    pytest.importorskip("numba")
+    rng = np.random.default_rng(terms + columns)
+    weight = rng.standard_normal((8, terms)).astype(dtype)
+    rows, sums = (rng.standard_normal((n, columns + 5)).astype(dtype) for n in (terms, 8))
+    rows[:, columns:] = np.nan
+    wanted = sums.copy()
+    wanted[:, :columns] += weight @ rows[:, :columns]
+    flat = rows.ravel() if terms else np.zeros(1, dtype)
+    row_loops.add_eight(sums, flat, np.arange(terms) * rows.shape[1], weight, columns)
+    np.testing.assert_allclose(sums, wanted, atol=1e-13 if dtype == np.float64 else 1e-5)
 
 
 # ------------------------------------------------------------------ who does it

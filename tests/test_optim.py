@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 import pytest
 
 import tinygrad_tr as tt
 from tests.leaves import leaf
-from tinygrad_tr.optim import SGD, Adam, AdamW, Momentum, RMSprop, in_place
+from tinygrad_tr.kernels import compiled, formulas, threads
+from tinygrad_tr.optim import SGD, Adam, AdamW, Momentum, RMSprop
 
 ALGORITHMS = {
     "SGD": lambda params, **options: SGD(params, lr=0.1, **options),
@@ -234,12 +233,9 @@ def test_minimize_wants_a_loss():
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Parameters of more than 4 numbers are changed in blocks, by 3 threads."""
-    monkeypatch.setattr(in_place, "BLOCK", 4)
-    monkeypatch.setattr(in_place, "WORKERS", 3)
-    in_place.threads.cache_clear()
-    yield
-    in_place.threads().shutdown()
-    in_place.threads.cache_clear()
+    monkeypatch.setattr(formulas, "BLOCK", 4)
+    monkeypatch.setattr(formulas, "SHARED", 4)
+    monkeypatch.setattr(threads.Threads, "number", 3)
 
 
 @every_algorithm
@@ -248,23 +244,9 @@ def test_blocks_and_threads_change_no_bit(make, size, small_blocks, monkeypatch)
     start = np.random.default_rng(0).standard_normal(size)
     a, b = leaf(start), leaf(start)
     run(make([a], weight_decay=0.1), [a], 5)
-    monkeypatch.setattr(in_place, "BLOCK", 1000)
+    monkeypatch.setattr(formulas, "BLOCK", 1000)
     run(make([b], weight_decay=0.1), [b], 5)
     np.testing.assert_array_equal(a.numpy(), b.numpy())
-
-
-def test_blocks_cover_everything_once(small_blocks):
-    counts = np.zeros(101, int)
-    seen = set()
-
-    def update(block, t):
-        assert t.shape == (2, block.stop - block.start)
-        counts[block] += 1
-        seen.add(threading.get_ident())
-
-    in_place.in_blocks(update, 101, np.empty((3, 2, 4)))
-    np.testing.assert_array_equal(counts, 1)
-    assert threading.get_ident() in seen
 
 
 def test_an_error_in_another_thread_reaches_the_user(small_blocks):
@@ -275,8 +257,62 @@ def test_an_error_in_another_thread_reaches_the_user(small_blocks):
 
 
 def test_a_parameter_of_more_than_one_block_is_changed_whole():
-    size = in_place.BLOCK + 3
+    size = 2 * formulas.SHARED + 3
     w = leaf(np.ones(size), np.float32)
     w.grad = np.ones(size, np.float32)
     SGD([w], lr=0.25).step()
     assert np.all(w.numpy() == 0.75)
+
+
+# ---------------------------------------------------------------------- compiled
+
+
+def after_steps(make, sizes, dtype, **options):
+    """Parameters of these sizes after some steps, and what the optimizer kept for them."""
+    rng = np.random.default_rng(0)
+    params = [leaf(rng.standard_normal(size), dtype) for size in sizes]
+    optimizer = make(params, **options)
+    run(optimizer, params, 4)
+    kept = [a for state in optimizer.state_dict()["state"].values() for a in state.values()]
+    return [p.numpy() for p in params] + [a for a in kept if isinstance(a, np.ndarray)]
+
+
+@every_algorithm
+@pytest.mark.parametrize("options", [{}, {"weight_decay": 0.1, "maximize": True}], ids=str)
+def test_compiled_steps_are_those_of_numpy_to_rounding(make, options, monkeypatch):
+    pytest.importorskip("numba")
+    dtype = np.float64 if make is ALGORITHMS["RMSprop with all"] else np.float32
+    sizes = (3, 5), (101,), ()
+    by_numpy = after_steps(make, sizes, dtype, **options)
+    monkeypatch.setattr(compiled, "SMALLEST", 1)
+    by_loop = after_steps(make, sizes, dtype, **options)
+    close = {"rtol": 1e-12, "atol": 1e-13} if dtype is np.float64 else {"rtol": 1e-5, "atol": 1e-6}
+    for found, expected in zip(by_loop, by_numpy, strict=True):
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found, expected, **close)
+
+
+@every_algorithm
+def test_threads_change_no_bit_of_a_compiled_step(make, small_blocks, monkeypatch):
+    pytest.importorskip("numba")
+    monkeypatch.setattr(compiled, "SMALLEST", 1)
+    together = after_steps(make, [(131,), (2,)], np.float32)
+    monkeypatch.setattr(formulas, "SHARED", 1000)
+    for a, b in zip(together, after_steps(make, [(131,), (2,)], np.float32), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("make", [ALGORITHMS["SGD with momentum"], ALGORITHMS["Adam"]])
+def test_bad_numbers_stay_where_they_are_in_a_compiled_step(make, monkeypatch):
+    pytest.importorskip("numba")
+    monkeypatch.setattr(compiled, "SMALLEST", 1)
+    w = leaf(np.ones(40), np.float32)
+    w.grad = np.where(np.arange(40) == 7, np.nan, np.float32(1)).astype(np.float32)
+    make([w]).step()
+    assert np.isnan(w.numpy()).nonzero()[0].tolist() == [7]
+
+
+def test_a_few_numbers_never_meet_the_compiler(monkeypatch):
+    monkeypatch.setattr(compiled, "available", lambda: pytest.fail("asked for the compiler"))
+    w = leaf(np.ones(100), np.float32)
+    run(Adam([w]), [w], 1)

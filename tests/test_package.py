@@ -14,7 +14,7 @@ import tinygrad_tr as tt
 ROOT = Path(__file__).parent.parent
 
 # Each room may import from itself and from what stands before it.
-FLOORS = ["kernels", "engine", "nn", "optim", "shop", "benchmarks", "examples"]
+FLOORS = ["errors", "kernels", "engine", "nn", "optim", "shop", "benchmarks", "examples"]
 
 
 def floor_of(module):
@@ -24,7 +24,10 @@ def floor_of(module):
         return None
     if parts[1] in FLOORS:
         return parts[1]
-    shop = {"cli", "data", "files", "metrics", "picture", "project", "text", "train", "vision"}
+    shop = {
+        "cli", "data", "files", "metrics", "picture", "program", "project", "text", "train",
+        "vision",
+    }  # fmt: skip
     return "shop" if parts[1] in shop else "engine"
 
 
@@ -46,7 +49,7 @@ def files():
     for folder in ("tinygrad_tr", "nn", "optim", "benchmarks", "examples"):
         for file in (ROOT / folder).rglob("*.py"):
             relative = file.relative_to(ROOT)
-            if folder == "tinygrad_tr" and relative.parts[1] in FLOORS[2:]:
+            if folder == "tinygrad_tr" and relative.parts[1] in FLOORS[3:]:
                 continue  # a link to the folder at the top
             package = ".".join(relative.parent.parts)
             yield file, package if folder == "tinygrad_tr" else f"tinygrad_tr.{package}"

@@ -393,3 +393,14 @@ def test_compositions_do_what_numpys_do(name, inputs, keywords):
 def test_compositions_refuse_what_they_do_not_know(call, kind, words):
     with pytest.raises(kind, match=words):
         call(tt.Tensor(ARRAY))
+
+
+@pytest.mark.parametrize("exponent", [3, 4])
+def test_small_whole_powers_are_numpys_to_the_last_places(exponent):
+    x = tt.Tensor(np.float32([-2.5, -0.0, 1e-20, 3.3, 1e20, np.inf, np.nan]), requires_grad=True)
+    with np.errstate(over="ignore", under="ignore"):
+        y = x**exponent
+        np.testing.assert_array_max_ulp(y.numpy(), x.numpy() ** exponent, 2)
+        y.sum().backward()
+        slopes = exponent * x.numpy() ** (exponent - 1)
+    np.testing.assert_allclose(x.grad.numpy(), slopes, rtol=1e-6)

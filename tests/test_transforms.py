@@ -63,6 +63,17 @@ def test_jvp_is_the_derivative_along_a_direction():
     np.testing.assert_allclose(along.numpy(), 2 * np.cos(x0) * v0 + np.sin(x0))
 
 
+def test_hvp_takes_a_direction_for_each_input_of_any_dtype():
+    def f(x, s):
+        return np.sum(np.sin(x) * s)
+
+    x, s, v, u = np.float32([0.5, 1.0]), np.float32(2.0), np.array([1.0, -1.0]), 3.0
+    _, (Hx, Hs) = tt.hvp(f, [x, s], [v, u])
+    assert Hx.dtype == Hs.dtype == np.float32
+    np.testing.assert_allclose(Hx.numpy(), -np.sin(x) * s * v + np.cos(x) * u, rtol=1e-6)
+    np.testing.assert_allclose(Hs.item(), np.sum(np.cos(x) * v), rtol=1e-6)
+
+
 def test_jvp_of_a_linear_function():
     _, along = tt.jvp(lambda x: x @ A, x0, v0)
     np.testing.assert_allclose(along.numpy(), v0 @ A)

@@ -18,6 +18,9 @@ from tinygrad_tr.check import gradcheck, gradgradcheck, gradient_difference, nud
 from tinygrad_tr.creation import *
 from tinygrad_tr.errors import *
 from tinygrad_tr.kernels.memory import reuse_freed_memory
+from tinygrad_tr.kernels.openblas import let_idle_threads_rest
+from tinygrad_tr.kernels.threads import cores as get_num_threads
+from tinygrad_tr.kernels.threads import set_num_threads
 from tinygrad_tr.modes import detect_anomaly, enable_grad, is_grad_enabled, no_grad
 from tinygrad_tr.rules import linear_algebra as linalg
 from tinygrad_tr.rules.activations import *
@@ -45,12 +48,13 @@ from tinygrad_tr.transforms import (
 __version__ = "0.1.0"
 
 reuse_freed_memory()
+let_idle_threads_rest()
 
 __all__ = [
     "Tensor", "assert_shape", "checkpoint", "detect_anomaly", "enable_grad", "from_numpy",
-    "get_default_dtype", "grad", "gradcheck", "gradgradcheck", "gradient_difference", "hessian",
-    "hvp", "is_grad_enabled", "jacobian", "jvp", "linalg", "no_grad", "norm", "nudge",
-    "set_default_dtype", "value_and_grad", "vjp",
+    "get_default_dtype", "get_num_threads", "grad", "gradcheck", "gradgradcheck",
+    "gradient_difference", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp", "linalg",
+    "no_grad", "norm", "nudge", "set_default_dtype", "set_num_threads", "value_and_grad", "vjp",
 ]  # fmt: skip
 __all__ += creation.__all__
 __all__ += errors.__all__
@@ -65,6 +69,7 @@ __all__ += rules.shape.__all__
 
 # Found on first use, so that importing the engine stays as cheap as importing NumPy.
 LATER = {
+    "compile": "tinygrad_tr.program",
     "data": "tinygrad_tr.data",
     "draw": "tinygrad_tr.picture",
     "files": "tinygrad_tr.files",

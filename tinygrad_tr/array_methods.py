@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_tr.errors import IndexingError, ShapeError, describe
-from tinygrad_tr.graph import record, record_pair
+from tinygrad_tr.graph import NO_FACTS, record_one, record_pair, value_of
 from tinygrad_tr.rule import Rule, answer, numpy_functions
 from tinygrad_tr.rules import arithmetic, indexing, products, reduction, shape
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 Axis = int | tuple[int, ...] | None
 Operand = Any  # a Tensor, a NumPy array, a number or a list of numbers
-NO_FACTS: dict[str, Any] = {}
 
 
 class ArrayMethods:
@@ -35,8 +34,10 @@ class ArrayMethods:
             ufunc = getattr(ufunc, method)
         elif not keywords:
             ours = numpy_functions.get(ufunc)
-            if ours.__class__ is Rule:
-                return record(ours, inputs, NO_FACTS)  # the usual call, as the operators make it
+            if ours.__class__ is Rule:  # the usual call, as the operators make it
+                if len(inputs) == 1:
+                    return record_one(ours, inputs[0])
+                return record_pair(ours, inputs[0], inputs[1])
         return answer(ufunc, inputs, keywords)
 
     def __array_function__(self, function: Any, types: Any, inputs: Any, keywords: Any) -> Any:
@@ -99,13 +100,13 @@ class ArrayMethods:
         return record_pair(products.matmul, other, self)
 
     def __neg__(self) -> Tensor:
-        return record(arithmetic.negative, (self,), NO_FACTS)
+        return record_one(arithmetic.negative, self)
 
     def __pos__(self) -> Tensor:
-        return record(arithmetic.positive, (self,), NO_FACTS)
+        return record_one(arithmetic.positive, self)
 
     def __abs__(self) -> Tensor:
-        return record(arithmetic.absolute, (self,), NO_FACTS)
+        return record_one(arithmetic.absolute, self)
 
     def __invert__(self) -> Tensor:
         return answer(np.invert, (self,), NO_FACTS)
@@ -178,7 +179,7 @@ class ArrayMethods:
                 got=f"shape {self.value.shape}, {self.value.size} elements",
                 wanted="one element; for truth use np.any(t) or np.all(t)",
             )
-        return self.value.reshape(())[()]
+        return value_of(self).reshape(())[()]
 
     # ------------------------------------------------------------------ facts
 
@@ -208,11 +209,11 @@ class ArrayMethods:
         return (self[i] for i in range(len(self)))
 
     def __contains__(self, number: Any) -> bool:
-        return bool((self.value == getattr(number, "value", number)).any())
+        return bool((value_of(self) == value_of(number)).any())
 
     def tolist(self) -> Any:
         """The values as nested Python lists."""
-        return self.value.tolist()
+        return value_of(self).tolist()
 
     # ------------------------------------------------------------------ indexing
 
@@ -373,7 +374,8 @@ def plain_index(index: Any) -> Any:
 def plain_part(part: Any) -> Any:
     if part is None or part is Ellipsis or isinstance(part, (slice, int)):
         return part
-    array = np.asarray(getattr(part, "value", part))
+    array = value_of(part)
+    array = array if hasattr(array, "dtype") else np.asarray(array)
     if array.size == 0 and isinstance(part, list):
         array = array.astype(np.int64)
     if array.dtype.kind not in "iub":

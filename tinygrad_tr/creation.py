@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygrad_tr.errors import DtypeError, ShapeError, StateError, describe
 from tinygrad_tr.graph import Variable, constant
+from tinygrad_tr.modes import anew, outside
 from tinygrad_tr.operands import Defaults
 from tinygrad_tr.rule import answers, require_float
 from tinygrad_tr.rules.shape import as_shape
@@ -28,6 +29,7 @@ class Random:
     generator: np.random.Generator | None = None
 
 
+@outside
 def manual_seed(seed: int) -> np.random.Generator:
     """Start the default generator afresh; the same seed gives the same numbers."""
     Random.generator = np.random.default_rng(seed)
@@ -39,11 +41,24 @@ def generator_or_default(generator: np.random.Generator | None = None) -> np.ran
     return generator or Random.generator or manual_seed(0)
 
 
+@anew
+def random_numbers(kind: str, *facts: Any, generator: np.random.Generator | None = None) -> Any:
+    """An array of what the generator's method of that name draws."""
+    return getattr(generator_or_default(generator), kind)(*facts)
+
+
+@anew
+def random_mask(shape: Shape, p: float, generator: np.random.Generator | None = None) -> Any:
+    """An array of booleans, each of which is True with probability p."""
+    return generator_or_default(generator).random(shape, np.float32) < p
+
+
 def get_rng_state() -> dict[str, Any]:
     """Where the default generator is: names and integers, which JSON can hold."""
     return dict(generator_or_default().bit_generator.state)
 
 
+@outside
 def set_rng_state(state: Mapping[str, Any]) -> None:
     """Put the default generator where `get_rng_state()` was taken; an error changes nothing."""
     set_state("set_rng_state", generator_or_default(), state)
@@ -70,7 +85,7 @@ def generator_at(operation: str, generator: np.random.Generator, state: Any) -> 
 
 def made(value: Any, dtype: Any, requires_grad: bool, name: str | None) -> Tensor:
     """A Tensor over an array that nobody else holds, without another copy."""
-    tensor: Tensor = constant(np.asarray(value, dtype or Defaults.dtype)[()])
+    tensor: Tensor = constant(value.astype(dtype or Defaults.dtype, copy=False)[()])
     tensor._name = name
     if requires_grad:
         require_float("requires_grad", tensor)
@@ -146,7 +161,7 @@ def rand(
     name: str | None = None,
 ) -> Tensor:
     """Uniform in [0, 1)."""
-    draw = generator_or_default(generator).random(sizes("rand", shape))
+    draw = random_numbers("random", sizes("rand", shape), generator=generator)
     return made(draw, dtype, requires_grad, name)
 
 
@@ -158,7 +173,7 @@ def randn(
     name: str | None = None,
 ) -> Tensor:
     """Standard normal."""
-    draw = generator_or_default(generator).standard_normal(sizes("randn", shape))
+    draw = random_numbers("standard_normal", sizes("randn", shape), generator=generator)
     return made(draw, dtype, requires_grad, name)
 
 
@@ -166,7 +181,7 @@ def randint(
     low: int, high: int, shape: Shape, *, generator: np.random.Generator | None = None
 ) -> Tensor:
     """Integers in [low, high)."""
-    draw = generator_or_default(generator).integers(low, high, sizes("randint", (shape,)))
+    draw = random_numbers("integers", low, high, sizes("randint", (shape,)), generator=generator)
     return made(draw, np.int64, False, None)
 
 

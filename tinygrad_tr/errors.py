@@ -17,6 +17,7 @@ import numpy as np
 __all__ = [
     "AnomalyError",
     "ArgumentError",
+    "CompileError",
     "DtypeError",
     "FileError",
     "GradientCheckError",
@@ -81,6 +82,10 @@ class AnomalyError(TinygradError, FloatingPointError):
     """The first operation that made a NaN or an infinity out of finite numbers."""
 
 
+class CompileError(TinygradError, RuntimeError):
+    """A step that `tt.compile` could not keep true: it is refused."""
+
+
 class StateError(TinygradError, KeyError):
     """A saved state that does not fit the object it is loaded into."""
 
@@ -110,12 +115,17 @@ _OURS = tuple(
 )
 
 
+def is_ours(file: str) -> bool:
+    """Whether a source file is this library's or NumPy's."""
+    return os.path.realpath(file).startswith(_OURS) or file.startswith("<__array_f")
+
+
 def users_line() -> str:
     """`file:line: code` of the innermost frame outside this library and NumPy, or ''."""
     frame = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not os.path.realpath(file).startswith(_OURS) and not file.startswith("<__array_f"):
+        if not is_ours(file):
             code = linecache.getline(file, frame.f_lineno).strip()
             return f"{file}:{frame.f_lineno}" + (f": {code}" if code else "")
         frame = frame.f_back  # type: ignore[assignment]  # the outermost frame has None

@@ -29,6 +29,14 @@ Pullback = Callable[[Array], Array]
 next_stamp = itertools.count(1).__next__
 new = object.__new__
 
+kinds: set[Any] = set()
+"""All classes of Tensors: to ask whether a class is one of them is faster than isinstance."""
+
+NO_FACTS: Mapping[str, Any] = {}
+
+# What NumPy raises for inputs that do not fit; `record` says it in the user's words.
+UNFIT = (TypeError, ValueError, IndexError, ArithmeticError, AttributeError)
+
 
 class Variable:
     """What the graph knows of a Tensor.
@@ -51,7 +59,6 @@ class Variable:
         "version",
     )
     kind: ClassVar[type]  # the class of an operation's result
-    kinds: ClassVar[set[Any]] = set()  # all classes of Tensors: faster to ask than isinstance
     _grad: Any
     _name: str | None
     hooks: dict[int, Callable[[Any], Any]] | None
@@ -62,7 +69,7 @@ class Variable:
     version: list[int]
 
     def __init_subclass__(cls) -> None:
-        Variable.kinds.add(cls)
+        kinds.add(cls)
 
     # The getters run at every leaf of every sweep: attrgetter is twice as fast as a function.
     shape: property = property(attrgetter("value.shape"))
@@ -104,28 +111,16 @@ class Node:
         "stamp",
     )
 
+    dtype: Any
     hooks: dict[int, Callable[[Any], Any]] | None
+    inputs: Sequence[Any]
+    keywords: Mapping[str, Any]
     line: str | None
     name: str | None
-
-    def __init__(
-        self,
-        stamp: int,
-        rule: Rule[...],
-        inputs: Sequence[Any],
-        keywords: Mapping[str, Any],
-        pullbacks: Any,
-        shape: Any,
-        dtype: Any,
-    ) -> None:
-        self.stamp = stamp
-        self.rule = rule
-        self.inputs = inputs
-        self.keywords = keywords
-        self.pullbacks = pullbacks
-        self.shape = shape
-        self.dtype = dtype
-        self.hooks = self.name = self.line = None
+    pullbacks: Any
+    rule: Rule[...]
+    shape: Any
+    stamp: int
 
 
 class Output(Node):
@@ -136,7 +131,6 @@ class Output(Node):
 
 def record(rule: Rule[...], inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """The rule's value for the inputs: a Tensor if any input is one, recorded if need be."""
-    kinds = Variable.kinds
     values: list[Any] = []
     parents: list[Any] = []
     plain: list[int] = []  # the places of the inputs that need no gradient
@@ -154,63 +148,135 @@ def record(rule: Rule[...], inputs: Sequence[Any], keywords: Mapping[str, Any]) 
             values.append(x)
         plain.append(len(parents))
         parents.append(x)
+    recording, anomaly, trace = modes.flags
     try:
-        result = rule.function(*values, **keywords) if keywords else rule.function(*values)
+        if trace is not None:
+            result = trace.apply(rule, inputs, keywords)
+        else:
+            result = rule.function(*values, **keywords) if keywords else rule.function(*values)
     except TinygradError:
         raise
-    except (TypeError, ValueError, IndexError, ArithmeticError, AttributeError) as error:
+    except UNFIT as error:
         raise explain(rule, values, keywords, error) from None
     value = result[0]
-    recording, anomaly = modes.flags
     if anomaly:
         check_finite(rule.name, "forward", values, value, users_line())
     if not has_tensor:
         return value
-    origin = None
-    if len(plain) < len(parents):
-        origin = rule.name if recording else "no_grad"
-        if recording:
-            pullbacks = without(result[1:], plain) if plain and not rule.joint else result[1:]
-            if any(pullbacks):
-                if value.__class__ is tuple:
-                    return record_outputs(rule, parents, keywords, pullbacks, value)
-                node = Node(
-                    next_stamp(), rule, parents, keywords, pullbacks, value.shape, value.dtype
-                )
-                if anomaly:
-                    node.line = users_line()
-                return recorded(value, node)
-    if value.__class__ is tuple:
-        return tuple(constant(part, origin) for part in value)
-    return constant(value, origin)
+    if len(plain) == len(parents):
+        return cut(value, None)
+    if not recording:
+        return cut(value, "no_grad")
+    pullbacks = without(result[1:], plain) if plain and not rule.joint else result[1:]
+    if not any(pullbacks):
+        return cut(value, rule.name)
+    line = users_line() if anomaly else None
+    return output(rule, tuple(parents), keywords, pullbacks, value, line=line)
+
+
+def record_one(rule: Rule[...], x: Any, keywords: Mapping[str, Any] = NO_FACTS) -> Any:
+    """`record(rule, (x,), keywords)`, written out as it is half of what a program does.
+
+    Much faster in the usual case, a tracked Tensor; all else, errors too, is left to `record`.
+    """
+    if x.__class__ in kinds and x.tracked and modes.flags is USUAL:
+        try:
+            value, to_x = rule.function(x.value, **keywords) if keywords else rule.function(x.value)
+        except UNFIT:
+            pass
+        else:
+            if to_x is None:
+                return cut(value, rule.name)
+            return output(rule, (x.node or x,), keywords, (to_x,), value)
+    return record(rule, (x,), keywords)
 
 
 def record_pair(rule: Rule[...], x: Any, y: Any) -> Any:
-    """`record(rule, (x, y), {})` written out, as it is most of what a scalar program does.
+    """`record(rule, (x, y), {})` written out, for rules with a pullback for each input.
 
-    A third faster in the usual case, Tensors and numbers of which at least one is tracked;
-    all else, errors included, is left to `record`.
+    As `record_one`, for Tensors, numbers and arrays of which at least one Tensor is tracked.
     """
-    if x.__class__ in Variable.kinds:
-        u, x_tracked = x.value, x.tracked
-        x_end = x.node or x if x_tracked else x
+    if x.__class__ in kinds:
+        u, from_x, x_end = x.value, x.tracked, x.node or x
     else:
-        u, x_tracked, x_end = x, False, x
-    if y.__class__ in Variable.kinds:
-        v, y_tracked = y.value, y.tracked
-        y_end = y.node or y if y_tracked else y
+        u = x_end = x if x.__class__ in PLAIN else operand(rule, x)
+        from_x = False
+    if y.__class__ in kinds:
+        v, from_y, y_end = y.value, y.tracked, y.node or y
     else:
-        v, y_tracked, y_end = y, False, y
-    usual = (x_tracked or x.__class__ in PLAIN) and (y_tracked or y.__class__ in PLAIN)
-    if not usual or modes.flags is not USUAL:
-        return record(rule, (x, y), {})
-    try:
-        value, to_x, to_y = rule.function(u, v)
-    except (TypeError, ValueError, ArithmeticError, AttributeError):
-        return record(rule, (x, y), {})
-    pullbacks = (to_x if x_tracked else None, to_y if y_tracked else None)
-    node = Node(next_stamp(), rule, (x_end, y_end), {}, pullbacks, value.shape, value.dtype)
-    return recorded(value, node)
+        v = y_end = y if y.__class__ in PLAIN else operand(rule, y)
+        from_y = False
+    if (from_x or from_y) and modes.flags is USUAL:
+        try:
+            value, to_x, to_y = rule.function(u, v)
+        except UNFIT:
+            pass
+        else:
+            if not from_x:
+                to_x = None
+            if not from_y:
+                to_y = None
+            if to_x is None and to_y is None:
+                return cut(value, rule.name)
+            return output(rule, (x_end, y_end), NO_FACTS, (to_x, to_y), value)
+    return record(rule, (x, y), NO_FACTS)
+
+
+def output(
+    rule: Rule[...],
+    inputs: Sequence[Any],
+    keywords: Mapping[str, Any],
+    pullbacks: Any,
+    value: Any,
+    kind: type[Node] = Node,
+    line: str | None = None,
+) -> Any:
+    """The Tensor that is the output of a new node, or several if the value is a tuple."""
+    if value.__class__ is tuple:
+        return outputs(rule, inputs, keywords, pullbacks, value, line)
+    node = kind()
+    node.stamp = next_stamp()
+    node.rule = rule
+    node.inputs = inputs
+    node.keywords = keywords
+    node.pullbacks = pullbacks
+    node.shape = value.shape
+    node.dtype = value.dtype
+    node.line = line
+    node.hooks = node.name = None
+    out: Any = new(Variable.kind)
+    out.value = value
+    out.node = node
+    out.tracked = True
+    out._grad = None
+    return out
+
+
+class Parts(tuple[Array, ...]):
+    """The values of a rule with several outputs, as the value of one node."""
+
+    __slots__ = ()
+
+    shape = property(lambda self: tuple(value.shape for value in self))
+    dtype = property(lambda self: tuple(value.dtype for value in self))
+
+
+def outputs(
+    rule: Rule[...],
+    inputs: Sequence[Any],
+    keywords: Mapping[str, Any],
+    pullbacks: Any,
+    values: tuple[Array, ...],
+    line: str | None,
+) -> tuple[Any, ...]:
+    """The Tensors of a rule with several outputs; integer outputs carry no gradient."""
+    source = output(rule, inputs, keywords, pullbacks, Parts(values), line=line).node
+    return tuple(
+        output(rule, (source,), {"index": i}, (), value, Output)
+        if value.dtype.kind == "f"
+        else constant(value, rule.name)
+        for i, value in enumerate(values)
+    )
 
 
 def recorded(value: Array, node: Node) -> Any:
@@ -221,6 +287,13 @@ def recorded(value: Array, node: Node) -> Any:
     out.tracked = True
     out._grad = None
     return out
+
+
+def cut(value: Any, origin: str | None) -> Any:
+    """The value as a Tensor without a graph, or a Tensor for each part of it."""
+    if value.__class__ is tuple:
+        return tuple(constant(part, origin) for part in value)
+    return constant(value, origin)
 
 
 def constant(value: Array, origin: str | None = None) -> Any:
@@ -235,29 +308,6 @@ def constant(value: Array, origin: str | None = None) -> Any:
     out.origin = origin
     out.hooks = None
     return out
-
-
-def record_outputs(
-    rule: Rule[...],
-    parents: Sequence[Any],
-    keywords: Mapping[str, Any],
-    pullbacks: Any,
-    values: tuple[Array, ...],
-) -> tuple[Any, ...]:
-    """The Tensors of a rule with several outputs; integer outputs carry no gradient."""
-    shapes = tuple(value.shape for value in values)
-    dtypes = tuple(value.dtype for value in values)
-    source = Node(next_stamp(), rule, parents, keywords, pullbacks, shapes, dtypes)
-    source.line = users_line() if modes.flags[1] else None
-    return tuple(
-        recorded(
-            value,
-            Output(next_stamp(), rule, (source,), {"index": i}, (), value.shape, value.dtype),
-        )
-        if value.dtype.kind == "f"
-        else constant(value, rule.name)
-        for i, value in enumerate(values)
-    )
 
 
 def without(pullbacks: Sequence[Pullback | None], plain: Sequence[int]) -> Any:
@@ -276,12 +326,18 @@ def is_tracked(x: Any) -> bool:
 
 def value_of(x: Any) -> Any:
     """The array of a Tensor, and everything else as it is."""
-    return x.value if isinstance(x, Variable) else x
+    if not isinstance(x, Variable):
+        return x
+    trace = modes.flags[2]
+    return x.value if trace is None else trace.lifted(x)
 
 
 def end_of(tensor: Any) -> Any:
     """The end of the graph that a Tensor is: its node, or the leaf itself."""
     return tensor if tensor.node is None else tensor.node
+
+
+stamp_of = attrgetter("stamp")
 
 
 def ancestors(roots: Iterable[Any], border: Collection[Node] = ()) -> list[Node]:
@@ -295,8 +351,8 @@ def ancestors(roots: Iterable[Any], border: Collection[Node] = ()) -> list[Node]
         node = open_.pop()
         if node not in seen and node not in border:
             seen.add(node)
-            open_.extend(x for x in node.inputs if isinstance(x, Node))
-    return sorted(seen, key=lambda node: node.stamp)
+            open_ += [x for x in node.inputs if isinstance(x, Node)]
+    return sorted(seen, key=stamp_of)
 
 
 class Changes:

@@ -1,23 +1,37 @@
-"""What is switched on in a thread: recording, and the watch for numbers that are not finite."""
+"""What is switched on in a thread: the graph, the watch for numbers that are not finite, a trace.
+
+A trace writes down what a step does, so that `tt.compile` can do it again without Python. The
+engine knows of it that it is asked; what it is stands in `program`.
+"""
 
 from __future__ import annotations
 
+import functools
 import threading
+from collections.abc import Callable
 from contextlib import ContextDecorator
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
 
-USUAL = (True, False)
+P = ParamSpec("P")
+
+USUAL: tuple[bool, bool, Any] = (True, False, None)
 
 
 class Modes(threading.local):
-    """What is switched on in this thread: `flags` is (recording, anomaly)."""
+    """What is switched on in this thread: `flags` is (recording, anomaly, the trace or None)."""
 
     flags = USUAL
 
 
 modes = Modes()
+
+
+def set_flags(recording: bool, anomaly: bool, trace: Any) -> None:
+    """Set the flags of this thread; `modes.flags is USUAL` whenever they are the usual ones."""
+    flags = (recording, anomaly, trace)
+    modes.flags = USUAL if flags == USUAL else flags
 
 
 class Mode(ContextDecorator):
@@ -26,13 +40,13 @@ class Mode(ContextDecorator):
     place, flag = 0, True
 
     def __init__(self) -> None:
-        self.before: list[tuple[bool, bool]] = []
+        self.before: list[tuple[bool, bool, Any]] = []
 
     def __enter__(self) -> None:
         self.before.append(modes.flags)
         flags = list(modes.flags)
         flags[self.place] = self.flag
-        modes.flags = (flags[0], flags[1])
+        set_flags(flags[0], flags[1], flags[2])
 
     def __exit__(self, *_: object) -> None:
         modes.flags = self.before.pop()
@@ -74,3 +88,32 @@ class detect_anomaly(Mode):  # noqa: N801  PyTorch's own name
 def is_grad_enabled() -> bool:
     """Whether operations of this thread are being recorded."""
     return modes.flags[0]
+
+
+def outside(function: Callable[P, Any]) -> Callable[P, Any]:
+    """Mark what changes more than Tensors, such as an optimizer's step.
+
+    In a compiled step it is called in every run, as it stands, with what it was called with.
+    """
+
+    @functools.wraps(function)
+    def call(*inputs: P.args, **keywords: P.kwargs) -> Any:
+        trace = modes.flags[2]
+        if trace is None:
+            return function(*inputs, **keywords)
+        return trace.outside(function, inputs, keywords)
+
+    return call
+
+
+def anew(function: Callable[P, Any]) -> Callable[P, Any]:
+    """Mark what makes another array each time that it is called, such as random numbers."""
+
+    @functools.wraps(function)
+    def call(*inputs: P.args, **keywords: P.kwargs) -> Any:
+        trace = modes.flags[2]
+        if trace is None:
+            return function(*inputs, **keywords)
+        return trace.call(function, inputs, keywords, pure=False)
+
+    return call

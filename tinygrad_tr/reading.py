@@ -16,6 +16,7 @@ from tinygrad_tr.graph import (
     value_of,
     without,
 )
+from tinygrad_tr.modes import modes
 
 
 def read(
@@ -27,6 +28,7 @@ def read(
     on Tensors bound to the very nodes of the first reading, so its pullbacks are themselves
     recorded operations on those nodes: that is what derivatives of any order need.
     """
+    trace = modes.flags[2]
     values: dict[Node, Array] = dict(known)
     readings: dict[Node, Any] = {}
     for node in nodes:
@@ -37,23 +39,29 @@ def read(
             values[node] = bound(value, node, ()) if recording else value
             continue
         rule = node.rule
-        inputs = [
-            values[x]
-            if isinstance(x, Node)
-            else (x if recording and x.tracked else x.value)
-            if isinstance(x, Variable)
-            else x
-            for x in node.inputs
-        ]
+        inputs: list[Any] = []
+        plain: list[int] = []  # the places of the inputs that need no gradient
+        for x in node.inputs:
+            if isinstance(x, Node):
+                inputs.append(values[x])
+            elif is_tracked(x):
+                inputs.append(x if recording else value_of(x))
+            else:
+                plain.append(len(inputs))
+                inputs.append(value_of(x))
         if recording and rule.reference is not None:
             value, pullbacks = rule.reference_reading(inputs, node.keywords)
         else:
             if recording and rule.linear:
                 inputs = list(map(value_of, inputs))  # its pullbacks depend on no input
-            result = rule.function(*inputs, **node.keywords)
+            if trace is not None and not any(isinstance(x, Variable) for x in inputs):
+                result = trace.apply(
+                    rule, inputs, node.keywords, list(map(is_tracked, node.inputs))
+                )
+            else:
+                result = rule.function(*inputs, **node.keywords)
             value = result[0]
-            plain = [i for i, x in enumerate(node.inputs) if not is_tracked(x)]
-            pullbacks = result[1:] if rule.joint else without(result[1:], plain)
+            pullbacks = without(result[1:], plain) if plain and not rule.joint else result[1:]
         if recording:
             value = bound(value, node, inputs)
         values[node] = value
@@ -68,8 +76,11 @@ def bound(value: Any, node: Node, inputs: Sequence[Any]) -> Any:
     """
     if isinstance(value, tuple):
         return value  # its Output nodes are bound one by one
-    if not isinstance(value, Variable) or any(value is x for x in inputs):
-        return recorded(value_of(value), node)
+    if not isinstance(value, Variable):
+        return recorded(value, node)
+    for x in inputs:
+        if value is x:
+            return recorded(value_of(value), node)
     value.node = node
     value.tracked = True
     return value

@@ -21,8 +21,16 @@ from typing import Any, Generic, ParamSpec
 import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, DtypeError, UnsupportedError
-from tinygrad_tr.graph import Variable, ancestors, end_of, is_tracked, record
-from tinygrad_tr.modes import enable_grad
+from tinygrad_tr.graph import (
+    Variable,
+    ancestors,
+    end_of,
+    is_tracked,
+    record,
+    record_one,
+    record_pair,
+)
+from tinygrad_tr.modes import enable_grad, modes
 from tinygrad_tr.reading import read
 from tinygrad_tr.sweep import sweep
 
@@ -88,8 +96,12 @@ class Rule(Generic[P]):
     def __call__(self, *inputs: P.args, **keywords: P.kwargs) -> Any:
         """The value: a Tensor if any input is one, else a NumPy array."""
         if (self.variadic or len(inputs) == len(self.arrays)) and (
-            not keywords or keywords.keys() <= self.fact_names
+            not keywords or self.fact_names.issuperset(keywords)
         ):
+            if len(inputs) == 1:
+                return record_one(self, inputs[0], keywords)
+            if len(inputs) == 2 and not keywords and not self.joint:
+                return record_pair(self, inputs[0], inputs[1])
             return record(self, inputs, keywords)
         return record(self, *self.bind(inputs, keywords))
 
@@ -224,6 +236,9 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
         for x in inputs:
             if isinstance(x, Variable):
                 return numpy_functions[dispatching](*inputs, **keywords)
+        trace = modes.flags[2]
+        if trace is not None:
+            return trace.kernel(function, inputs, keywords)
         return function(*inputs, **keywords)
 
     return dispatching

@@ -20,8 +20,9 @@ from tinygrad_tr.graph import (
     ancestors,
     constant,
     is_tracked,
+    kinds,
 )
-from tinygrad_tr.kernels.scattering import Rows, whole
+from tinygrad_tr.kernels.scattering import Rows
 from tinygrad_tr.kernels.shape import stretched_axes
 from tinygrad_tr.modes import enable_grad, modes
 from tinygrad_tr.reading import read, restored
@@ -101,13 +102,16 @@ def sweep(
             if pullback is None or (way is not None and x not in way):
                 continue
             gx = pullback(g)
-            if gx.shape != x.shape:
-                gx = sum_to(gx, x.shape, node)
-            if gx.dtype is not x.dtype and gx.dtype != x.dtype:
-                gx = gx.astype(x.dtype)
+            is_leaf = x.__class__ in kinds
+            wanted = x.value if is_leaf else x
+            if gx.shape != wanted.shape:
+                gx = sum_to(gx, wanted.shape, node)
+            if gx.dtype is not wanted.dtype and gx.dtype != wanted.dtype:
+                gx = gx.astype(wanted.dtype)
             if x not in pending:
-                if isinstance(x, Node):
-                    gx = whole(gx)
+                if not is_leaf:
+                    if gx.__class__ is Rows:
+                        gx = whole(gx)
                     heappush(heap, (-x.stamp, x))
                 pending[x] = gx
             elif x in owned:
@@ -122,6 +126,14 @@ def sweep(
     if found:
         pending.update(found)
     return pending
+
+
+def whole(g: Array) -> Array:
+    """A gradient as an array, if it was kept by rows."""
+    if g.__class__ is not Rows:
+        return g
+    trace = modes.flags[2]
+    return g.whole() if trace is None else trace.kernel(Rows.whole, (g,), {})
 
 
 def settled(gradients: Iterable[Array | None]) -> list[Pullback | None]:
@@ -141,15 +153,20 @@ def sum_to(g: Array, shape: tuple[int, ...], node: Node) -> Array:
             f"for an input of shape {shape}"
         )
     stretched = stretched_axes(g.shape, shape)
-    return g.sum(axis=stretched).reshape(shape) if stretched else np.broadcast_to(g, shape)
+    if not stretched:
+        return np.broadcast_to(g, shape)
+    g = g.sum(axis=stretched)
+    return g if g.shape == shape else g.reshape(shape)
 
 
 def leading_to(targets: Collection[Any], roots: Sequence[Any], beyond: bool) -> set[Any]:
     """The nodes and leaves on a way from the roots to any of the targets."""
     way = set(targets)
     for node in ancestors(roots, () if beyond else targets):
-        if any(isinstance(x, (Node, Variable)) and x in way for x in node.inputs):
-            way.add(node)
+        for x in node.inputs:
+            if (isinstance(x, Node) or x.__class__ in kinds) and x in way:
+                way.add(node)
+                break
     return way
 
 
@@ -216,11 +233,13 @@ def backward(root: Any, seed: Array, *, free: bool, create_graph: bool) -> None:
 
 def accumulate(tensor: Any, g: Any) -> None:
     """Add a Tensor, or Rows, to `.grad`. Never in place: it may be another's memory."""
-    kept = tensor._grad
+    trace = modes.flags[2]
+    kept = tensor._grad if trace is None else trace.kept_grad(tensor)
     if kept is None or kept.__class__ is g.__class__ is Rows:
         tensor._grad = g if kept is None else kept + g
     else:
-        tensor._grad = tensor.grad + (constant(g.whole()) if g.__class__ is Rows else g)
+        kept = constant(whole(kept)) if kept.__class__ is Rows else kept
+        tensor._grad = kept + (constant(whole(g)) if g.__class__ is Rows else g)
 
 
 def differentiate(

@@ -12,7 +12,7 @@ import numpy as np
 from tinygrad_tr import sweep
 from tinygrad_tr.array_methods import ArrayMethods, plain_index
 from tinygrad_tr.errors import DtypeError, GraphError, ShapeError, describe
-from tinygrad_tr.graph import Changes, Variable, constant, next_stamp
+from tinygrad_tr.graph import Changes, Variable, constant, next_stamp, value_of
 from tinygrad_tr.kernels.scattering import Rows
 from tinygrad_tr.modes import modes
 from tinygrad_tr.operands import Defaults, as_array
@@ -88,7 +88,7 @@ class Tensor(ArrayMethods, Variable):
         For results of operations only after `retain_grad()`.
         """
         if self._grad.__class__ is Rows:
-            self._grad = constant(self._grad.whole())
+            self._grad = constant(sweep.whole(self._grad))
         return self._grad
 
     @grad.setter
@@ -100,6 +100,8 @@ class Tensor(ArrayMethods, Variable):
                     "grad", "a gradient has the shape and dtype of its Tensor",
                     got=describe(grad), wanted=f"{self.shape} {self.dtype}",
                 )  # fmt: skip
+        elif modes.flags[2] is not None:
+            modes.flags[2].clear_grad(self)
         self._grad = grad
 
     @property
@@ -121,7 +123,7 @@ class Tensor(ArrayMethods, Variable):
         """
         seed = seed_of("backward", self, gradient)
         if not create_graph and isinstance(seed, Variable):
-            seed = seed.value
+            seed = value_of(seed)
         free = not (create_graph if retain_graph is None else retain_graph)
         root = self if self.node is None else self.node
         sweep.backward(root, seed, free=free, create_graph=create_graph)
@@ -156,7 +158,7 @@ class Tensor(ArrayMethods, Variable):
     def detach(self) -> Tensor:
         """The same values, cut from the graph: a constant that shares the memory."""
         if self.node is None:
-            out = constant(self.value, "detach")
+            out = constant(value_of(self), "detach")
             if isinstance(self.value, np.ndarray):
                 out.version = self.version  # one memory, one history of changes
             return out
@@ -175,7 +177,7 @@ class Tensor(ArrayMethods, Variable):
                 "assign", f"the result of {self.node.rule.name} cannot be changed",
                 wanted="a leaf; compute a new Tensor instead",
             )  # fmt: skip
-        new = getattr(value, "value", value)
+        new = value_of(value)
         new = as_array(new, "assign") if not hasattr(new, "dtype") else new
         if new.shape != self.value.shape:
             raise ShapeError(
@@ -187,12 +189,19 @@ class Tensor(ArrayMethods, Variable):
                 "assign", f"{new.dtype} values would lose precision",
                 got=f"{new.dtype}", wanted=f"{self.value.dtype}, by .astype()",
             )  # fmt: skip
+        if modes.flags[2] is None:
+            self.put(new)
+        else:
+            modes.flags[2].assign(self, new)
+        return self
+
+    def put(self, new: Any) -> None:
+        """Replace the values by an array that is known to fit."""
         self.touch()
         if isinstance(self.value, np.ndarray) and self.value.flags.writeable:
             np.copyto(self.value, new, casting="unsafe")
         else:
             self.value = np.array(new, self.value.dtype)[()]
-        return self
 
     def touch(self) -> None:
         """Stamp a change of the values: graphs recorded earlier refuse to go backward."""
@@ -208,7 +217,7 @@ class Tensor(ArrayMethods, Variable):
                     "setitem", "a recorded Tensor cannot be changed inside no_grad()",
                     wanted="t.detach().copy() first",
                 )  # fmt: skip
-            changed = indexing.setitem(self.value, getattr(value, "value", value), index=index)
+            changed = indexing.setitem(value_of(self), value_of(value), index=index)
             self.assign(changed)
             return
         if self.tracked and self.node is None:
@@ -252,7 +261,7 @@ class Tensor(ArrayMethods, Variable):
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The values as a read-only NumPy array, without a copy; it follows `assign`."""
-        return read_only(np.asarray(self.value))
+        return read_only(np.asarray(value_of(self)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         if self.tracked:
@@ -260,7 +269,7 @@ class Tensor(ArrayMethods, Variable):
                 "np.asarray", "a Tensor that requires a gradient would leave the graph unseen",
                 got=describe(self), wanted="t.numpy() or t.detach(); tt.stack for lists of Tensors",
             )  # fmt: skip
-        array = read_only(np.asarray(self.value))
+        array = read_only(np.asarray(value_of(self)))
         return np.array(array, dtype) if copy or dtype not in (None, array.dtype) else array
 
     def draw(self, **options: Any) -> Any:
@@ -277,7 +286,7 @@ class Tensor(ArrayMethods, Variable):
         return {**bundle, "text/plain": repr(self)}
 
     def __repr__(self) -> str:
-        numbers = np.array2string(np.asarray(self.value), separator=", ", prefix="Tensor(")
+        numbers = np.array2string(np.asarray(value_of(self)), separator=", ", prefix="Tensor(")
         parts = [numbers]
         if self.dtype != Defaults.dtype:
             parts.append(f"dtype={self.dtype}")
@@ -339,7 +348,7 @@ def new_value(data: Any, dtype: Any) -> Any:
                 "Tensor", "copying a Tensor that requires a gradient would cut the graph unseen",
                 got=describe(data), wanted="t.detach() to cut it, t.copy() to stay in the graph",
             )  # fmt: skip
-        data = data.value
+        data = value_of(data)
     if not hasattr(data, "dtype"):
         return as_array(data, "Tensor", dtype)[()]
     if data.dtype.kind not in "fiub":
@@ -347,7 +356,7 @@ def new_value(data: Any, dtype: Any) -> Any:
             "Tensor", f"{data.dtype} numbers are not supported", got=describe(data),
             wanted="real floats, integers or booleans",
         )  # fmt: skip
-    return np.array(data, dtype or data.dtype)[()]
+    return data.astype(dtype or data.dtype)[()]
 
 
 def read_only(value: Any) -> Any:
@@ -370,6 +379,10 @@ def no_graph(tensor: Tensor) -> tuple[str]:
     return (reasons.get(origin, f"{origin} has no derivative, so the graph stops there"),)
 
 
+# The seeds of most backward passes: the losses are numbers.
+ONES = {kind: kind(1) for kind in (np.float32, np.float64)}
+
+
 def seed_of(operation: str, tensor: Any, gradient: Any) -> Any:
     """The gradient that a backward pass starts from, checked against its Tensor."""
     if not isinstance(tensor, Tensor):
@@ -380,6 +393,8 @@ def seed_of(operation: str, tensor: Any, gradient: Any) -> Any:
             wanted="a result of operations on Tensors with requires_grad=True",
         )  # fmt: skip
     if gradient is None:
+        if tensor.value.__class__ in ONES:
+            return ONES[tensor.value.__class__]
         if tensor.value.size != 1:
             raise GraphError(
                 operation, "only one number can be differentiated without a gradient",
@@ -387,12 +402,14 @@ def seed_of(operation: str, tensor: Any, gradient: Any) -> Any:
                 wanted="a scalar such as t.sum(), or gradient= in the Tensor's own shape",
             )  # fmt: skip
         one = tensor.value.dtype.type(1.0)
-        return one if tensor.value.ndim == 0 else np.full(tensor.shape, one)
+        seed = one if tensor.value.ndim == 0 else np.full(tensor.shape, one)
+        trace = modes.flags[2]
+        return seed if trace is None else trace.constant(seed)
     if isinstance(gradient, Tensor):
         seed = gradient
     else:
         given = gradient if hasattr(gradient, "dtype") else as_array(gradient, operation)
-        seed = constant(np.array(given, tensor.dtype)[()])
+        seed = constant(given.astype(tensor.dtype)[()])
     if seed.shape != tensor.shape:
         raise ShapeError(
             operation, "the gradient must have the Tensor's shape", got=f"{seed.shape}",

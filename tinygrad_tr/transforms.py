@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.errors import DtypeError, GraphError, ShapeError, describe
-from tinygrad_tr.graph import Variable, ancestors, constant, end_of, next_stamp
+from tinygrad_tr.graph import Variable, ancestors, constant, end_of, next_stamp, value_of
 from tinygrad_tr.modes import enable_grad, modes
 from tinygrad_tr.reading import Region
 from tinygrad_tr.rule import require_float
@@ -54,7 +54,7 @@ def grad(
             )  # fmt: skip
     seeds = [seed_of("grad", y, g) for y, g in zip(outputs, given, strict=True)]
     if not create_graph:
-        seeds = [getattr(seed, "value", seed) for seed in seeds]
+        seeds = [value_of(seed) for seed in seeds]
     free = not (create_graph if retain_graph is None else retain_graph)
     found = differentiate(
         [end_of(y) for y in outputs], seeds,
@@ -81,7 +81,7 @@ def leaf(operation: str, x: Any) -> Tensor:
     """
     if isinstance(x, Tensor) and x.tracked:
         return x + 0  # a node of its own: x may also be used by the function directly
-    tensor = Tensor(x.value if isinstance(x, Tensor) else x)
+    tensor = Tensor(value_of(x))
     require_float(operation, tensor)
     tensor.tracked = True
     return tensor
@@ -110,7 +110,7 @@ def value_and_grad(
             value, aux = result if has_aux else (result, None)
             check_output("value_and_grad", value, scalar=True)
             wanted = [arguments[i] for i in places]
-            gradients = gradients_or_zeros(value, wanted, None, nested)
+            gradients = gradients_or_zeros([value], wanted, [None], nested)
         shown = value if nested else detached(value)
         return (
             (shown, aux) if has_aux else shown,
@@ -121,14 +121,20 @@ def value_and_grad(
 
 
 def gradients_or_zeros(
-    output: Tensor, inputs: list[Tensor], gradient: Any, create_graph: bool
+    outputs: Sequence[Tensor | None],
+    inputs: list[Tensor],
+    gradients: Sequence[Any],
+    create_graph: bool,
 ) -> list[Tensor]:
-    """The gradients; zeros where the output does not depend on the input."""
-    if not output.tracked:
-        return [constant(np.zeros(x.shape, x.dtype)[()]) for x in inputs]
-    found = grad(
-        output, inputs, gradient, create_graph=create_graph, retain_graph=True, allow_unused=True
-    )
+    """[∂ Σ output · gradient / ∂ input, ...], zeros where no output depends on the input."""
+    pairs = zip(outputs, gradients, strict=True)
+    tracked = [(y, g) for y, g in pairs if y is not None and y.tracked]
+    found: list[Any] = [None] * len(inputs)
+    if tracked:
+        found = grad(
+            [y for y, _ in tracked], inputs, [g for _, g in tracked],
+            create_graph=create_graph, retain_graph=True, allow_unused=True,
+        )  # fmt: skip
     return [
         constant(np.zeros(x.shape, x.dtype)[()]) if g is None else g
         for g, x in zip(found, inputs, strict=True)
@@ -160,7 +166,7 @@ def vjp(function: Function, *inputs: Any) -> tuple[Tensor, Callable[[Any], tuple
 
     def pull(v: Any) -> tuple[Tensor, ...]:
         recording = isinstance(v, Tensor) and v.tracked
-        return tuple(gradients_or_zeros(y, leaves, v, recording))
+        return tuple(gradients_or_zeros([y], leaves, [v], recording))
 
     return detached(y), pull
 
@@ -184,20 +190,8 @@ def jvp(function: Function, inputs: Any, directions: Any) -> tuple[Tensor, Tenso
             return y, constant(np.zeros(y.shape, y.dtype)[()])
         dummy = Tensor(np.zeros(y.shape, y.dtype), requires_grad=True)
         pulled = grad(y, leaves, dummy, create_graph=True, allow_unused=True)
-        total: Any = None
-        for g, x, d in zip(pulled, leaves, directions, strict=True):
-            if g is None or not g.tracked:
-                continue
-            d = d if isinstance(d, Tensor) else Tensor(np.asarray(d, x.dtype))
-            if d.shape != x.shape:
-                raise ShapeError(
-                    "jvp", "a direction has the shape of its input", got=f"{d.shape}",
-                    wanted=f"{x.shape}",
-                )  # fmt: skip
-            total = np.sum(g * d) if total is None else total + np.sum(g * d)
-        if total is None:
-            return detached(y), constant(np.zeros(y.shape, y.dtype)[()])
-        (along,) = grad(total, dummy)
+        seeds = [direction("jvp", d, x) for d, x in zip(directions, leaves, strict=True)]
+        (along,) = gradients_or_zeros(pulled, [dummy], seeds, False)
     return detached(y), along
 
 
@@ -215,7 +209,7 @@ def jacobian(function: Function, argnums: int = 0) -> Callable[..., Tensor]:
             for i in range(y.size):
                 unit = np.zeros(y.size, y.dtype)
                 unit[i] = 1
-                rows += gradients_or_zeros(y, [x], unit.reshape(y.shape), nested)
+                rows += gradients_or_zeros([y], [x], [unit.reshape(y.shape)], nested)
             if not rows:
                 return Tensor(np.zeros(y.shape + x.shape, y.dtype))
             return reshape(stack(rows), y.shape + x.shape)
@@ -239,20 +233,21 @@ def hvp(function: Function, inputs: Any, directions: Any) -> tuple[Tensor, list[
         leaves = [leaf("hvp", x) for x in inputs]
         y = function(*leaves)
         check_output("hvp", y, scalar=True)
-        gradients = gradients_or_zeros(y, leaves, None, True)
-        total: Any = None
-        for g, x, d in zip(gradients, leaves, directions, strict=True):
-            if np.shape(d) != x.shape:
-                raise ShapeError(
-                    "hvp", "a direction has the shape of its input", got=f"{np.shape(d)}",
-                    wanted=f"{x.shape}",
-                )  # fmt: skip
-            if g.tracked:
-                term = np.sum(g * np.asarray(getattr(d, "value", d), x.dtype))
-                total = term if total is None else total + term
-        if total is None:
-            return detached(y), [constant(np.zeros(x.shape, x.dtype)[()]) for x in leaves]
-        return detached(y), gradients_or_zeros(total, leaves, None, False)
+        gradients = gradients_or_zeros([y], leaves, [None], True)
+        seeds = [direction("hvp", d, x) for d, x in zip(directions, leaves, strict=True)]
+        return detached(y), gradients_or_zeros(gradients, leaves, seeds, False)
+
+
+def direction(operation: str, d: Any, x: Tensor) -> Tensor:
+    """A direction in which an input may move, as a Tensor of the input's shape and dtype."""
+    if np.shape(d) != x.shape:
+        raise ShapeError(
+            operation, "a direction has the shape of its input", got=f"{np.shape(d)}",
+            wanted=f"{x.shape}",
+        )  # fmt: skip
+    if not isinstance(d, Tensor):
+        return constant(np.asarray(d, x.dtype)[()])
+    return d if d.dtype == x.dtype else d.astype(x.dtype)
 
 
 def checkpoint(function: Function, *inputs: Any) -> Any:

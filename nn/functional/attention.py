@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.arguments import within
-from tinygrad_tr.creation import generator_or_default
+from tinygrad_tr.creation import random_mask
 from tinygrad_tr.errors import ArgumentError, DtypeError, ShapeError, describe
 from tinygrad_tr.rules import attention
 from tinygrad_tr.rules.activations import require_mask
@@ -49,7 +49,7 @@ def scaled_dot_product_attention(
     bias, where = masks(name, attn_mask, is_causal, shape, query.dtype)
     kept = None
     if dropout_p > 0:
-        kept = generator_or_default(generator).random(shape, np.float32) < 1 - dropout_p
+        kept = random_mask(shape, 1 - dropout_p, generator)
     q, k, v = same_stacks(query, key, value)
     scale = scale_of(name, scale, query)
     return attention.attention(q, k, v, bias, kept, where=where, scale=scale, keep=1 - dropout_p)

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinygrad_tr.arguments import is_whole, positive
 from tinygrad_tr.errors import ArgumentError, ShapeError, describe
+from tinygrad_tr.modes import outside
 from tinygrad_tr.rules import indexing
 from tinygrad_tr.tensor import Tensor
 
@@ -58,6 +59,7 @@ def padding_row(operation: str, padding_idx: Any, rows: int) -> int | None:
     return int(padding_idx) % rows
 
 
+@outside
 def shorten(weight: Tensor, rows: Any, max_norm: float, norm_type: float) -> None:
     """Scale the rows of the table that are longer than max_norm, in place."""
     used = np.unique(rows)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_tr.creation import generator_or_default
+from tinygrad_tr.creation import random_mask
 from tinygrad_tr.errors import ShapeError
 from tinygrad_tr.rules import layers
 from tinygrad_tr.rules.products import einsum
@@ -47,7 +47,7 @@ def dropout(
     require_probability("dropout", "p", p)
     if not training or p == 0:
         return x
-    mask = generator_or_default(generator).random(x.shape, np.float32) < 1 - p
+    mask = random_mask(x.shape, 1 - p, generator)
     return layers.dropout(x, mask, keep=1 - p)
 
 

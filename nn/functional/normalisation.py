@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, ShapeError, describe
+from tinygrad_tr.graph import value_of
 from tinygrad_tr.kernels.normalisation import mean_and_variance
+from tinygrad_tr.rule import kernel
 from tinygrad_tr.rules.normalisation import normalize
 from tinygrad_tr.rules.shape import reshape
 from tinygrad_tr.tensor import Tensor
@@ -26,6 +28,8 @@ from tinygrad_tr.tensor import Tensor
 from ..checks import require_float_array, require_positive, require_probability
 
 Axes = tuple[int, ...]
+
+statistics = kernel(mean_and_variance)
 
 
 def batch_norm(
@@ -204,8 +208,8 @@ def follow(
     require_probability(operation, "momentum", momentum)
     if running_mean is None and running_var is None:
         return
-    values = np.asarray(x.value)
-    mean, variance = mean_and_variance(values, axes)
+    values = value_of(x)
+    mean, variance = statistics(values, axes)
     if running_mean is not None:
         move(running_mean, mean, momentum)
     if running_var is not None:
@@ -217,7 +221,7 @@ def move(running: Tensor, batch: Any, momentum: float) -> None:
     """running ← (1 − momentum)·running + momentum·batch's, a number for each channel."""
     channels = running.value.shape[0]
     news = batch.reshape(-1, channels).mean(axis=0).astype(running.dtype)
-    running.assign((1 - momentum) * running.value + momentum * news)
+    running.assign((1 - momentum) * value_of(running) + momentum * news)
 
 
 # ------------------------------------------------------------------ what is refused

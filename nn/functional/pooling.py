@@ -15,7 +15,7 @@ import numpy as np
 
 from tinygrad_tr.arguments import is_whole, positive, whole
 from tinygrad_tr.errors import ArgumentError, ShapeError
-from tinygrad_tr.kernels import pooling as kernels
+from tinygrad_tr.graph import value_of
 from tinygrad_tr.kernels.windows import Windows, adaptive, sliding
 from tinygrad_tr.rules import pooling as rules
 from tinygrad_tr.rules.indexing import integers, require_inside, setitem
@@ -258,7 +258,7 @@ def largest(
 def largest_of(x: Tensor, windows: list[Windows], return_indices: bool) -> Any:
     if not return_indices:
         return rules.max_pool(x, windows=windows)
-    _, places = kernels.largest(x.value, windows)
+    _, places = rules.largest(value_of(x), windows)
     found = rules.pick(x, places=places, axes=len(windows))
     return found, Tensor(places.astype(np.int64))
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, GraphError, ShapeError
 from tinygrad_tr.graph import constant
+from tinygrad_tr.modes import outside
 from tinygrad_tr.rules.joining import concatenate
 from tinygrad_tr.tensor import Tensor
 
@@ -40,6 +41,7 @@ def grad_norms(model: Module, norm_type: float = 2.0) -> dict[str, float]:
     }
 
 
+@outside
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor],
     max_norm: float,
@@ -66,6 +68,7 @@ def clip_grad_norm_(
     return norm
 
 
+@outside
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
     """Limit each element of each gradient to [−clip_value, clip_value]."""
     require_positive("clip_grad_value_", "clip_value", clip_value)

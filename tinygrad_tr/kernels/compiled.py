@@ -10,10 +10,16 @@ from __future__ import annotations
 import functools
 import types
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
+
+from tinygrad_tr.errors import ArgumentError, MissingDependencyError
 
 # Sums may run in another order; NaN and infinity stay what they are.
 FAST = {"reassoc", "contract", "arcp", "nsz"}
+
+# Each number is rounded as it is written, but for a product and a sum, which may round once.
+EXACT = {"contract"}
 
 # Below, NumPy takes less time than it would take to load numba.
 SMALLEST = 1 << 14
@@ -29,11 +35,35 @@ def available() -> bool:
     return True
 
 
+class Kernels:
+    """Which kernels compute, in the whole process: at first, the loops if they can."""
+
+    loops = True
+
+
+def use(kernels: str) -> ExitStack:
+    """Compute with the loops of "numba" or with "numpy" alone, from now on in the whole process.
+
+    `with use("numpy"):` goes back to what was, at the end. Small arrays go to NumPy either way.
+    """
+    if kernels not in ("numpy", "numba"):
+        raise ArgumentError("use", "no such kernels", got=repr(kernels), wanted="numpy or numba")
+    if kernels == "numba" and not available():
+        raise MissingDependencyError(
+            "use", "numba is not installed, or not for this NumPy",
+            got=repr(kernels), wanted="pip install 'tinygrad_tr[fast]'",
+        )  # fmt: skip
+    until = ExitStack()
+    until.callback(setattr, Kernels, "loops", Kernels.loops)
+    Kernels.loops = kernels == "numba"
+    return until
+
+
 def possible(*arrays: Any) -> bool:
     """Whether a loop could take these: all float32 or all float64; None is not there."""
     dtype = arrays[0].dtype
     same = all(x is None or x.dtype == dtype for x in arrays)
-    return dtype.char in "fd" and same and available()
+    return dtype.char in "fd" and same and Kernels.loops and available()
 
 
 def worthwhile(*arrays: Any) -> bool:
@@ -42,28 +72,32 @@ def worthwhile(*arrays: Any) -> bool:
     return first.size >= SMALLEST and first.flags.c_contiguous and possible(*arrays)
 
 
-def loop(function: Callable[..., Any]) -> Callable[..., Any]:
+def jit(function: Callable[..., Any], fast: Any = FAST, **others: Any) -> Callable[..., Any]:
+    """The function compiled, with other things than its module has under some names.
+
+    What it calls must be compiled too: what has `machine_code` is taken as that.
+    """
+    import numba
+
+    known = {**function.__globals__, **others}
+    codes = {
+        name: known[name].machine_code()
+        for name in function.__code__.co_names
+        if hasattr(known.get(name), "machine_code")
+    }
+    own = types.FunctionType(function.__code__, {**known, **codes}, function.__name__)
+    own.__qualname__ = function.__qualname__
+    # Division as NumPy has it: a check for 0, as Python has it, would end every fast loop.
+    options: dict[str, Any] = {"nogil": True, "fastmath": fast, "error_model": "numpy"}
+    try:
+        return numba.njit(own, cache=True, **options)
+    except RuntimeError:  # no folder to keep it in
+        return numba.njit(own, **options)
+
+
+def loop(function: Callable[..., Any], fast: Any = FAST) -> Callable[..., Any]:
     """The function, compiled when it is first called; it may call other loops."""
-
-    @functools.cache
-    def machine_code() -> Callable[..., Any]:
-        import numba
-
-        # The compiler must find the other loops compiled, not as what `loop` returns.
-        known = function.__globals__
-        others = {
-            name: known[name].machine_code()
-            for name in function.__code__.co_names
-            if hasattr(known.get(name), "machine_code")
-        }
-        own = types.FunctionType(function.__code__, {**known, **others}, function.__name__)
-        own.__qualname__ = function.__qualname__
-        # Division as NumPy has it: a check for 0, as Python has it, would end every fast loop.
-        options: dict[str, Any] = {"nogil": True, "fastmath": FAST, "error_model": "numpy"}
-        try:
-            return numba.njit(own, cache=True, **options)
-        except RuntimeError:  # no folder to keep it in
-            return numba.njit(own, **options)
+    machine_code = functools.cache(lambda: jit(function, fast))
 
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:

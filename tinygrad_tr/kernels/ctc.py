@@ -15,7 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_tr.kernels import compiled
+from tinygrad_tr.kernels import ctc_loops as loops
+from tinygrad_tr.kernels.threads import in_parts
+
 Array = Any
+Loss = tuple[Array, Callable[[Array], Array]]
 NEVER = -np.inf  # the logarithm of a probability of 0
 
 
@@ -35,14 +40,37 @@ def chain(targets: Array, lengths: Array, blank: int) -> tuple[Array, Array, Arr
     return states, jumps, (from_end == 0) | (from_end == 1)
 
 
-def ctc(
-    x: Array, targets: Array, steps: Array, lengths: Array, blank: int
-) -> tuple[Array, Callable[[Array], Array]]:
+def ctc(x: Array, targets: Array, steps: Array, lengths: Array, blank: int) -> Loss:
     """−ln p(targets) for log-probabilities (T, N, C): (N,), and the way back.
 
     Of the T steps and of the targets (N, L), the first `steps` (N,) and `lengths` (N,) count. All
     sums are in float64: in the thousands, float32 would not leave a probability two digits.
     """
+    cells = len(x) * (2 * targets.size + len(targets))
+    run = in_loops if cells >= compiled.SMALLEST and compiled.possible(x) else with_numpy
+    return run(x, targets, steps, lengths, blank)
+
+
+def in_loops(x: Array, targets: Array, steps: Array, lengths: Array, blank: int) -> Loss:
+    states, jumps, _ = chain(targets, lengths, blank)
+    (N, S), x = states.shape, np.ascontiguousarray(x)
+    facts = (x, states, jumps, np.asarray(steps, np.int64), np.asarray(lengths, np.int64))
+    alpha, total = np.empty((N, len(x) + 1, S + 2)), np.empty(N)
+    in_parts(N, lambda *part: loops.ways_to(*facts, alpha, total, *part), each=4)
+
+    def back(g: Array) -> Array:
+        to_x, given = np.zeros_like(x), np.asarray(g, np.float64)
+
+        def work(first: int, last: int) -> None:
+            loops.shares(given, *facts, alpha, total, to_x, np.empty(S + 2), first, last)
+
+        in_parts(N, work, each=4)
+        return to_x
+
+    return -total.astype(x.dtype), back
+
+
+def with_numpy(x: Array, targets: Array, steps: Array, lengths: Array, blank: int) -> Loss:
     states, jumps, ends = chain(targets, lengths, blank)
     dtype, classes = x.dtype, np.arange(x.shape[2])
     emitted = np.take_along_axis(x, states[None], axis=2).astype(np.float64)

@@ -1,7 +1,8 @@
-"""Rows of e^(x − max x) and their sums: what softmax is made of, with NumPy and in a loop."""
+"""Rows of e^(x − max x) and their sums: what softmax is made of, with NumPy and in loops."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ E = tuple(map(np.float32, (
 )))  # fmt: skip
 LOG2_E, LN2_HIGH, LN2_LOW = map(np.float32, (1.44269504088896341, 0.693359375, -2.12194440e-4))
 LEAST, ZERO, HALF, ONE = map(np.float32, (-87.3, 0, 0.5, 1))  # below the least, e^x is 0
-LANES = 16
+LANES = 64
 
 
 def exponentials(x: Array) -> tuple[Array, Array, Array]:
@@ -27,8 +28,7 @@ def exponentials(x: Array) -> tuple[Array, Array, Array]:
     if x.dtype == np.float32 and x.shape[-1] and compiled.worthwhile(x):
         e = np.empty_like(x)
         tops, sums = np.empty((2, len(x)), x.dtype)
-        scratch = np.empty((2, x.shape[1]), np.float32), np.empty(x.shape[1], np.int32)
-        exp_rows(x, e, tops, sums, np.empty(LANES, x.dtype), *scratch)
+        exp_rows(x, e, tops, sums, np.empty(min(LANES, x.shape[1]), x.dtype))
         return e, tops, sums
     tops = np.maximum.reduce(x, axis=1)
     e = x - tops[:, None]
@@ -36,41 +36,54 @@ def exponentials(x: Array) -> tuple[Array, Array, Array]:
     return e, tops, np.einsum("ij->i", e)
 
 
+def scaled(x: Array, factors: Array) -> Array:
+    """Rows (N, C), each times its factor (N,)."""
+    if not compiled.worthwhile(x, factors):
+        return x * factors[:, None]
+    out = np.empty_like(x)
+    scale_rows(x, factors, out)
+    return out
+
+
+@functools.partial(compiled.loop, fast=compiled.EXACT)
+def exp(x: Any) -> Any:
+    """e^x of one float32 ≤ 0, or NaN; in this order, or the two parts of ln 2 become one."""
+    z = LEAST if x < LEAST else x
+    turns = np.floor(z * LOG2_E + HALF)
+    r = z - turns * LN2_HIGH - turns * LN2_LOW
+    p = E[0] * r + E[1]
+    p = p * r + E[2]
+    p = p * r + E[3]
+    p = p * r + E[4]
+    p = p * r + E[5]
+    # 2ⁿ is the number whose bits are n + 127 and then zeros.
+    power = np.int32((np.int32(turns) + np.int32(127)) << np.int32(23)).view(np.float32)
+    return ZERO if x < LEAST else (p * r * r + r + ONE) * power
+
+
 @compiled.loop
-def exp_rows(
-    x: Array, e: Array, tops: Array, sums: Array, lanes: Array, parts: Array, bits: Array
-) -> None:
-    powers = bits.view(np.float32)  # 2ⁿ, whose bits are n + 127 and then zeros
-    n, whole = x.shape[1], x.shape[1] // LANES * LANES
+def exp_rows(x: Array, e: Array, tops: Array, sums: Array, lanes: Array) -> None:
+    n, width = x.shape[1], len(lanes)
     for i in range(len(x)):
-        row, made, shifted, turns = x[i], e[i], parts[0], parts[1]
+        row, made = x[i], e[i]
         top = row[0]
         lanes[:] = top
-        for j in range(0, whole, LANES):  # a maximum of all would wait for each comparison
-            for k in range(LANES):
-                lanes[k] = row[j + k] if row[j + k] > lanes[k] else lanes[k]
-        for k in range(LANES):
+        for j in range(0, n, width):  # a maximum of all would wait for each comparison
+            some = row[min(j, n - width) :]
+            for k in range(width):
+                lanes[k] = some[k] if some[k] > lanes[k] else lanes[k]
+        for k in range(width):
             top = lanes[k] if lanes[k] > top else top
-        for j in range(whole, n):
-            top = row[j] if row[j] > top else top
-        for j in range(n):
-            shifted[j] = row[j] - top
-        # In one loop the compiler, which may reorder sums, would add the two parts of ln 2 first.
-        for j in range(n):
-            z = LEAST if shifted[j] < LEAST else shifted[j]
-            turns[j] = np.floor(z * LOG2_E + HALF)
-            made[j] = z - turns[j] * LN2_HIGH
-        for j in range(n):
-            r = made[j] - turns[j] * LN2_LOW
-            p = E[0] * r + E[1]
-            p = p * r + E[2]
-            p = p * r + E[3]
-            p = p * r + E[4]
-            p = p * r + E[5]
-            made[j] = p * r * r + r + ONE
-            bits[j] = (np.int32(turns[j]) + np.int32(127)) << np.int32(23)
         total = ZERO
         for j in range(n):
-            made[j] = ZERO if shifted[j] < LEAST else made[j] * powers[j]
+            made[j] = exp(row[j] - top)
             total += made[j]
         tops[i], sums[i] = top, total
+
+
+@compiled.loop
+def scale_rows(x: Array, factors: Array, out: Array) -> None:
+    for i in range(len(x)):
+        row, made, factor = x[i], out[i], factors[i]
+        for j in range(len(row)):
+            made[j] = row[j] * factor

@@ -1,13 +1,15 @@
-"""Normalisation in compiled loops: over rows, and over channels.
+"""Normalisation in compiled loops: over rows, and over rows made of stretches.
 
-What shares a mean has it in two parts, a rounded one and the rest, which far from zero is not
-nothing, and 1/σ: arrays in the dtype of x, so that what is read from them is of that dtype too,
-as is `zero`, where sums begin. x − μ is written before the rest is taken away: in one expression
-the compiler, which may reorder sums, would add the two parts first.
+What shares a mean μ has it in two parts, m and the rest, and 1/σ: arrays in the dtype of x, so that
+what is read from them is of that dtype too, as is `zero`, where sums begin. m is the mean of an
+eighth of the numbers. So (m − μ)² ≤ 8σ², and σ² = Σ(x − m)²/n − (m − μ)² is found in one pass with
+three bits lost at most. By `line`, m is subtracted from x before all else: elsewhere the compiler
+may reorder sums, and would add the parts of μ first; far from zero, digits would be lost.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -16,132 +18,143 @@ from tinygrad_tr.kernels import compiled
 Array = Any
 
 
+@functools.partial(compiled.loop, fast=compiled.EXACT)
+def line(x: Any, origin: Any, slope: Any, height: Any) -> Any:
+    return (x - origin) * slope + height
+
+
 # ------------------------------------------------------------------ rows (rows, n)
 
 
 @compiled.loop
 def normalise_rows(
     x: Array, weight: Array, bias: Array, eps: float, centred: bool,
-    out: Array, mean: Array, rest: Array, scale: Array, zero: Any,
+    out: Array, mean: Array, rest: Array, scale: Array, zero: Any, first: int, last: int,
 ) -> None:  # fmt: skip
-    rows, n = x.shape
-    for i in range(rows):
+    n, some = x.shape[1], -(-x.shape[1] // 8)
+    for i in range(first, last):
+        row, made, w, b = x[i], out[i], weight[i % len(weight)], bias[i % len(bias)]
         total = zero
         if centred:
-            for j in range(n):
-                total += x[i, j]
-        mean[i] = total / n
+            for j in range(some):
+                total += row[j]
+        mean[i] = total / some
         m = mean[i]
         total = squares = zero
         for j in range(n):
-            d = x[i, j] - m
-            out[i, j] = d
+            d = row[j] - m
             total += d
             squares += d * d
         left = total / n if centred else 0.0
         rest[i] = left
         scale[i] = 1 / math.sqrt(max(squares / n - left * left, 0.0) + eps)
-        w, b, rm, r = weight[i % len(weight)], bias[i % len(bias)], rest[i], scale[i]
+        r, shift = scale[i], -rest[i] * scale[i]
         for j in range(n):
-            out[i, j] = (out[i, j] - rm) * r * w[j] + b[j]
+            made[j] = line(row[j], m, r, shift) * w[j] + b[j]
 
 
 @compiled.loop
 def rows_back(
     g: Array, x: Array, weight: Array, mean: Array, rest: Array, scale: Array, centred: bool,
-    to_x: Array, to_weight: Array, to_bias: Array, means: Array, zero: Any,
+    to_x: Array, to_weight: Array, to_bias: Array, means: Array, zero: Any, first: int, last: int,
 ) -> None:  # fmt: skip
-    rows, n = x.shape
-    for i in range(rows):
+    n = x.shape[1]
+    for i in range(first, last):
         k = i % len(weight)
+        row, given, made = x[i], g[i], to_x[i]
         w, to_w, to_b = weight[k], to_weight[k], to_bias[k]
-        m, rm, r = mean[i], rest[i], scale[i]
-        for j in range(n):
-            to_x[i, j] = x[i, j] - m
+        m, r, shift = mean[i], scale[i], -rest[i] * scale[i]
         across = along = zero
         for j in range(n):
-            normed = (to_x[i, j] - rm) * r
-            to_x[i, j] = normed
-            weighted = g[i, j] * w[j]
+            normed = line(row[j], m, r, shift)
+            weighted = given[j] * w[j]
             across += weighted
             along += weighted * normed
-            to_w[j] += g[i, j] * normed
-            to_b[j] += g[i, j]
+            to_w[j] += given[j] * normed
+            to_b[j] += given[j]
         means[0], means[1] = across / n if centred else 0.0, along / n
         mean_across, mean_along = means[0], means[1]
         for j in range(n):
-            to_x[i, j] = (g[i, j] * w[j] - mean_across - to_x[i, j] * mean_along) * r
+            normed = line(row[j], m, r, shift)
+            made[j] = (given[j] * w[j] - mean_across - normed * mean_along) * r
 
 
-# ------------------------------------------------------------------ channels of (N, C, L)
+# ------------------------------------------------------------------ rows of stretches
+#
+# x (stretches, n). Row r is the stretches r · near + s · far, s = 0, 1, ..., each of one channel:
+# those of stretch k are weight and bias [k mod C]. `whole` is x in the longest pieces that rows
+# have in memory: row r is its pieces r + s · rows.
 
 
 @compiled.loop
-def channel_moments(
-    x: Array, mean: Array, rest: Array, variance: Array, first: int, last: int, zero: Any
+def moments_of_rows(
+    whole: Array, mean: Array, rest: Array, variance: Array, zero: Any, first: int, last: int
 ) -> None:
-    """The mean, in its two parts, and the variance of channels first to last."""
-    n = x.shape[0] * x.shape[2]
-    for c in range(first, last):
+    """The mean, in its two parts, and the variance of rows first to last."""
+    rows, n, some = len(mean), whole.size // len(mean), -(-whole.shape[1] // 8)
+    for r in range(first, last):
         total = zero
-        for i in range(x.shape[0]):
-            row = x[i, c]
-            for j in range(len(row)):
+        for k in range(r, len(whole), rows):
+            row = whole[k]
+            for j in range(some):
                 total += row[j]
-        mean[c] = total / n
-        m = mean[c]
+        mean[r] = total / (len(whole) // rows * some)
+        m = mean[r]
         total = squares = zero
-        for i in range(x.shape[0]):
-            row = x[i, c]
+        for k in range(r, len(whole), rows):
+            row = whole[k]
             for j in range(len(row)):
                 d = row[j] - m
                 total += d
                 squares += d * d
-        rest[c] = total / n
-        variance[c] = max(squares / n - rest[c] * rest[c], zero)
+        rest[r] = total / n
+        variance[r] = max(squares / n - rest[r] * rest[r], zero)
 
 
 @compiled.loop
-def normalise_channels(
-    x: Array, weight: Array, bias: Array, eps: float, out: Array,
-    mean: Array, rest: Array, scale: Array, first: int, last: int, zero: Any,
+def normalise_stretches(
+    x: Array, whole: Array, near: int, far: int, weight: Array, bias: Array, eps: float,
+    out: Array, mean: Array, rest: Array, scale: Array, zero: Any, first: int, last: int,
 ) -> None:  # fmt: skip
-    """Channel by channel: each is read three times, from memory once."""
-    for c in range(first, last):
-        channel_moments(x, mean, rest, scale, c, c + 1, zero)
-        scale[c] = 1 / math.sqrt(scale[c] + eps)
-        m, rm, slope, b = mean[c], rest[c], scale[c] * weight[c], bias[c]
-        for i in range(x.shape[0]):
-            row, made = x[i, c], out[i, c]
+    """Row by row: each is read twice, from memory once."""
+    for r in range(first, last):
+        moments_of_rows(whole, mean, rest, scale, zero, r, r + 1)
+        scale[r] = 1 / math.sqrt(scale[r] + eps)
+        m = mean[r]
+        for s in range(len(x) // len(mean)):
+            k = r * near + s * far
+            row, made, slope = x[k], out[k], scale[r] * weight[k % len(weight)]
+            shift = bias[k % len(bias)] - rest[r] * slope
             for j in range(len(row)):
-                made[j] = row[j] - m
-            for j in range(len(row)):
-                made[j] = (made[j] - rm) * slope + b
+                made[j] = line(row[j], m, slope, shift)
 
 
 @compiled.loop
-def channels_back(
-    g: Array, x: Array, weight: Array, mean: Array, rest: Array, scale: Array,
-    to_x: Array, to_weight: Array, to_bias: Array, means: Array,
-    first: int, last: int, zero: Any,
+def stretches_back(
+    g: Array, x: Array, near: int, far: int, weight: Array, mean: Array, rest: Array, scale: Array,
+    to_x: Array, to_weight: Array, to_bias: Array, sums: Array, zero: Any, first: int, last: int,
 ) -> None:  # fmt: skip
-    n = x.shape[0] * x.shape[2]
-    for c in range(first, last):
-        m, rm, r = mean[c], rest[c], scale[c]
-        across = along = zero
-        for i in range(x.shape[0]):
-            row, made, given = x[i, c], to_x[i, c], g[i, c]
+    """Σ γg and Σ γg x̂ over a row; then with A and B, their means, r (γg − A − B x̂)."""
+    count, n = len(x) // len(mean), x.size // len(mean)
+    for r in range(first, last):
+        m, scaled, shift = mean[r], scale[r], -rest[r] * scale[r]
+        sums[:] = zero
+        for s in range(count):
+            k = r * near + s * far
+            row, given, c = x[k], g[k], k % len(weight)
+            across = along = zero
             for j in range(len(row)):
-                made[j] = row[j] - m
-            for j in range(len(row)):
-                normed = (made[j] - rm) * r
-                made[j] = normed
                 across += given[j]
-                along += given[j] * normed
-        to_weight[c], to_bias[c] = along, across
-        means[c, 0], means[c, 1] = across / n, along / n
-        mean_across, mean_along, slope = means[c, 0], means[c, 1], weight[c] * r
-        for i in range(x.shape[0]):
-            made, given = to_x[i, c], g[i, c]
-            for j in range(len(made)):
-                made[j] = (given[j] - mean_across - made[j] * mean_along) * slope
+                along += given[j] * line(row[j], m, scaled, shift)
+            to_weight[c] += along
+            to_bias[c] += across
+            sums[0] += weight[c] * across
+            sums[1] += weight[c] * along
+        sums[1] *= -scaled * scaled / n
+        sums[0] = -sums[0] * scaled / n - sums[1] * rest[r]
+        height, tilt = sums[0], sums[1]
+        for s in range(count):
+            k = r * near + s * far
+            row, given, made, slope = x[k], g[k], to_x[k], weight[k % len(weight)] * scaled
+            for j in range(len(row)):
+                made[j] = given[j] * slope + line(row[j], m, tilt, height)

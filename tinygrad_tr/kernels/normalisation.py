@@ -7,20 +7,21 @@ with x̂ = (x − μ) r, r = 1/√(σ² + ε) and γg = γ·g, r (γg − mean(�
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinygrad_tr.kernels import compiled
 from tinygrad_tr.kernels.moments import Axes, lengthened, moments, total
 from tinygrad_tr.kernels.norm_loops import (
-    channel_moments,
-    channels_back,
-    normalise_channels,
+    moments_of_rows,
     normalise_rows,
+    normalise_stretches,
     rows_back,
+    stretches_back,
 )
 from tinygrad_tr.kernels.shape import stretched_axes
 from tinygrad_tr.kernels.threads import in_parts
@@ -30,29 +31,41 @@ Gradients = tuple[Array | None, Array | None, Array | None]
 Normalised = tuple[Array, Callable[[Array, Sequence[bool]], Gradients]]
 
 
+# Fewer numbers one thread has done before another has begun.
+SHARED = 1 << 20
+
+
 def normalised(
     x: Array, weight: Array | None, bias: Array | None, axes: Axes, eps: float, centred: bool
 ) -> Normalised:
     """The fastest way that can take these arrays."""
     if compiled.worthwhile(x, weight, bias):
+        parts = stretches_of(x.shape, axes, weight, bias) if centred else None
+        if parts is not None:
+            return stretch_by_stretch(x, weight, bias, parts, eps)
         lead = leading(x.shape, axes, weight, bias)
         if lead is not None:
             return row_by_row(x, weight, bias, lead, axes, eps, centred)
-        if centred and among_rows(x.shape, axes, weight, bias):
-            return channel_by_channel(x, weight, bias, eps)
     return axis_by_axis(x, weight, bias, axes, eps, centred)
 
 
 def mean_and_variance(x: Array, axes: Axes) -> tuple[Array, Array]:
     """μ and σ² over the axes, which stay with length 1."""
-    if not (compiled.worthwhile(x) and among_rows(x.shape, axes)):
+    parts = stretches_of(x.shape, axes) if compiled.worthwhile(x) else None
+    if parts is None:
         return moments(axes, x)[:2]
-    channels, zero = x.shape[1], x.dtype.type(0)
-    mean, rest, variance = np.empty((3, channels), x.dtype)
-    rows = x.reshape(len(x), channels, -1)
-    in_parts(channels, lambda *part: channel_moments(rows, mean, rest, variance, *part, zero))
-    each = (1, channels, *(1 for _ in axes[1:]))
-    return (mean + rest).reshape(each), variance.reshape(each)
+    mean, rest, variance = np.empty((3, parts.rows), x.dtype)
+    whole, zero = x.reshape(parts.whole), x.dtype.type(0)
+    over_rows(
+        x, parts.rows, lambda *some: moments_of_rows(whole, mean, rest, variance, zero, *some)
+    )
+    kept = [1 if axis in axes else n for axis, n in enumerate(x.shape)]
+    return (mean + rest).reshape(kept), variance.reshape(kept)
+
+
+def over_rows(x: Array, rows: int, work: Callable[[int, int], Any]) -> list[Any]:
+    """What work(first, last) returns for parts of the rows of x: several parts if x is large."""
+    return in_parts(rows, work) if x.size >= SHARED else [work(0, rows)]
 
 
 # ------------------------------------------------------------------ with NumPy
@@ -144,12 +157,22 @@ def row_by_row(
     gamma, beta = table(weight, 1), table(bias, 0)
     out = np.empty_like(rows)
     statistics, zero = np.empty((3, len(rows)), x.dtype), x.dtype.type(0)
-    normalise_rows(rows, gamma, beta, eps, centred, out, *statistics, zero)
+
+    def forward(*some: int) -> None:
+        normalise_rows(rows, gamma, beta, eps, centred, out, *statistics, zero, *some)
+
+    over_rows(x, len(rows), forward)
 
     def back(g: Array, needs: Sequence[bool]) -> Gradients:
         g = np.ascontiguousarray(g).reshape(rows.shape)
-        to_x, sums = np.empty_like(rows), np.zeros((2, *gamma.shape), x.dtype)
-        rows_back(g, rows, gamma, *statistics, centred, to_x, *sums, np.empty(2, x.dtype), zero)
+        to_x = np.empty_like(rows)
+
+        def backward(*some: int) -> Array:
+            sums, means = np.zeros((2, *gamma.shape), x.dtype), np.empty(2, x.dtype)
+            rows_back(g, rows, gamma, *statistics, centred, to_x, *sums, means, zero, *some)
+            return sums
+
+        sums = functools.reduce(np.add, over_rows(x, len(rows), backward))
         to_weight, to_bias = (
             total(stretched_axes(whole, p.shape), s.reshape(whole)).reshape(p.shape)
             if p is not None and needed
@@ -161,44 +184,74 @@ def row_by_row(
     return out.reshape(x.shape), back
 
 
-# ------------------------------------------------------------------ in loops over channels
+# ------------------------------------------------------------------ in loops over stretches
 
 
-def among_rows(shape: tuple[int, ...], axes: Axes, *parameters: Array | None) -> bool:
-    """Whether all but axis 1 of (N, C, *) is normalised, with γ and β differing along it alone."""
-    channels = (shape[1], *(1 for _ in shape[2:])) if len(shape) > 1 else ()
-    return (
-        len(shape) > 2
-        and axes == (0, *range(2, len(shape)))
-        and math.prod(shape) > 0
-        and all(p is None or p.shape == channels for p in parameters)
-    )
+class Stretches(NamedTuple):
+    """How an array lies in memory as rows, which share a mean, of stretches of one channel each.
+
+    Row r is the stretches r · near + s · far of the array in `shape`, s = 0, 1, ...
+    """
+
+    rows: int
+    near: int
+    far: int
+    shape: tuple[int, int]  # (stretches, their length)
+    whole: tuple[int, int]  # (pieces, their length): rows in the longest pieces they have
 
 
-def channel_by_channel(
-    x: Array, weight: Array | None, bias: Array | None, eps: float
+def stretches_of(shape: tuple[int, ...], axes: Axes, *parameters: Array | None) -> Stretches | None:
+    """(N, C, *) over the positions and all N, or some channels; None if γ or β have other axes.
+
+    Batch norm is over (0, 2, ...), instance norm over (2, ...), group norm of (N, G, C/G, *) over
+    (2, 3, ...). γ and β differ along the channels, which come before the positions.
+    """
+    ndim, given = len(shape), [p.shape for p in parameters if p is not None]
+    if not math.prod(shape) or any(len(p) != ndim - 1 for p in given):
+        return None
+    start = ndim
+    while start - 1 in axes:
+        start -= 1
+    inner = max([start, *(axis + 2 for p in given for axis, n in enumerate(p) if n > 1)])
+    if start < 1 or inner == ndim or any(p[: inner - 1] != shape[1:inner] for p in given):
+        return None
+    length, channels = math.prod(shape[inner:]), math.prod(shape[1:inner])
+    stretches = shape[0] * channels, length
+    if axes == (0, *range(inner, ndim)):
+        return Stretches(channels, 1, channels, stretches, stretches)
+    if axes == tuple(range(start, ndim)):
+        members = math.prod(shape[start:inner])
+        rows = stretches[0] // members
+        return Stretches(rows, members, 1, stretches, (rows, members * length))
+    return None
+
+
+def stretch_by_stretch(
+    x: Array, weight: Array | None, bias: Array | None, parts: Stretches, eps: float
 ) -> Normalised:
-    """(N, C, *) with μ and σ² of each channel; x̂ is computed again on the way back."""
-    shape, channels, zero = x.shape, x.shape[1], x.dtype.type(0)
-    rows = x.reshape(len(x), channels, -1)
+    """Over positions, with γ and β of each channel; x̂ is computed again on the way back."""
+    shape, zero, (rows, near, far, *_) = x.shape, x.dtype.type(0), parts
+    whole, x = x.reshape(parts.whole), x.reshape(parts.shape)
+    channels = len(x) // shape[0]
     gamma = np.ones(channels, x.dtype) if weight is None else weight.ravel()
     beta = np.zeros(channels, x.dtype) if bias is None else bias.ravel()
-    out, statistics = np.empty_like(rows), np.empty((3, channels), x.dtype)
+    out, statistics = np.empty_like(x), np.empty((3, rows), x.dtype)
 
-    def forward(*part: int) -> None:
-        normalise_channels(rows, gamma, beta, eps, out, *statistics, *part, zero)
+    def forward(*some: int) -> None:
+        normalise_stretches(x, whole, near, far, gamma, beta, eps, out, *statistics, zero, *some)
 
-    in_parts(channels, forward)
+    over_rows(x, rows, forward)
 
     def back(g: Array, needs: Sequence[bool]) -> Gradients:
-        g = np.ascontiguousarray(g).reshape(rows.shape)
-        to_x, sums = np.empty_like(rows), np.empty((2, channels), x.dtype)
-        means = np.empty((channels, 2), x.dtype)
+        g = np.ascontiguousarray(g).reshape(x.shape)
+        to_x = np.empty_like(x)
 
-        def backward(*part: int) -> None:
-            channels_back(g, rows, gamma, *statistics, to_x, *sums, means, *part, zero)
+        def backward(*some: int) -> Array:
+            sums, means = np.zeros((2, channels), x.dtype), np.empty(2, x.dtype)
+            stretches_back(g, x, near, far, gamma, *statistics, to_x, *sums, means, zero, *some)
+            return sums
 
-        in_parts(channels, backward)
+        sums = functools.reduce(np.add, over_rows(x, rows, backward))
         to_weight, to_bias = (
             s.reshape(p.shape) if p is not None and needed else None
             for p, s, needed in zip((weight, bias), sums, needs[1:], strict=True)

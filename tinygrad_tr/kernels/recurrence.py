@@ -89,8 +89,8 @@ def rnn_with_numpy(
             slope = new > 0 if relu else 1 - new * new
             np.multiply(to_h, slope, out=to_z[t])
             to_h = leaving(np.matmul(to_z[t], U), passed)
-        to_x, to_W, to_b = to_inputs(to_z, x, W, b)
-        return to_x, to_h, to_W, product(to_z, states), to_b
+        to_W, to_U = product(to_z, x), product(to_z, states[:-1])
+        return through(to_z, W), to_h, to_W, to_U, total(to_z, b)
 
     return (outputs(states, going), states[-1].copy()), back
 
@@ -99,50 +99,58 @@ def lstm_with_numpy(
     x: Array, h: Array, c: Array, W: Array, U: Array, b: Array | None, P: Array | None,
     going: Array | None,
 ) -> Run:  # fmt: skip
-    z = contributions(x, W, b)
-    steps, H = len(z), c.shape[1]
+    # σ(x) = (1 + tanh(x/2))/2: one tanh serves all four gates, and the weights are halved before.
+    halves = np.repeat(np.array([0.5, 0.5, 1, 0.5], W.dtype), c.shape[1])
+    rest = 1 - halves
+    half_U = U * halves[:, None]
+    z = contributions(x, W * halves[:, None], None if b is None else b * halves)
+    steps, N, H = len(z), *c.shape
     states, cells = beginning(steps, h, z, U, c, P), beginning(steps, c, z, U, h, P)
-    gates = np.empty(z.shape, states.dtype)
-    curved = np.empty((steps, *c.shape), states.dtype)  # tanh cₜ
-    # σ(x) = (1 + tanh(x/2))/2: one tanh serves all four gates.
-    halves = np.repeat(np.array([0.5, 0.5, 1, 0.5], states.dtype), H)
+    gates = np.empty((steps, N, 4 * H), states.dtype)
+    i, f, new, o = np.split(gates, 4, axis=2)
+    curved = np.empty((steps, N, H), states.dtype)  # tanh cₜ
     for t in range(steps):
-        s = np.matmul(states[t], U.T, out=gates[t])
+        s = np.matmul(states[t], half_U.T, out=gates[t])
         s += z[t]
-        s *= halves
         np.tanh(s, out=s)
         s *= halves
-        s += 1 - halves
-        i, f, new, o = np.split(s, 4, axis=1)
-        cell = np.multiply(f, cells[t], out=cells[t + 1])
-        cell += i * new
-        held = np.multiply(o, np.tanh(cell, out=curved[t]))
-        states[t + 1] = held if P is None else held @ P.T
+        s += rest
+        cell = np.multiply(f[t], cells[t], out=cells[t + 1])
+        cell += i[t] * new[t]
+        np.tanh(cell, out=curved[t])
+        if P is None:
+            np.multiply(o[t], curved[t], out=states[t + 1])
+        else:
+            np.matmul(o[t] * curved[t], P.T, out=states[t + 1])
         if going is not None:
             stand_still(states, t, going)
             stand_still(cells, t, going)
 
     def back(g: Sequence[Array | None]) -> tuple[Array | None, ...]:
+        # The slopes of all steps at once; in the loop, the gradients of z come in their place.
         to_z = np.empty_like(gates)
+        to_i, to_f, to_new, to_o = np.split(to_z, 4, axis=2)
+        np.multiply(i * new, 1 - i, out=to_i)
+        np.multiply(f * cells[:-1], 1 - f, out=to_f)
+        np.multiply(i, 1 - new * new, out=to_new)
+        np.multiply(o * curved, 1 - o, out=to_o)
+        from_h = o * (1 - curved * curved)
         to_h, to_c = ending(g[1], states), ending(g[2], cells)
         to_P = None if P is None else np.zeros_like(P)
         for t in reversed(range(steps)):
             passed = arriving(to_h, g[0], going, t)
             passed_c = arriving(to_c, None, going, t)
-            i, f, new, o = np.split(gates[t], 4, axis=1)
             if P is not None:
-                to_P += to_h.T @ (o * curved[t])
+                to_P += to_h.T @ (o[t] * curved[t])
                 to_h = to_h @ P
-            to_c += to_h * o * (1 - curved[t] * curved[t])
-            to_i, to_f, to_new, to_o = np.split(to_z[t], 4, axis=1)
-            np.multiply(to_c * new, i * (1 - i), out=to_i)
-            np.multiply(to_c * cells[t], f * (1 - f), out=to_f)
-            np.multiply(to_c * i, 1 - new * new, out=to_new)
-            np.multiply(to_h * curved[t], o * (1 - o), out=to_o)
-            to_c = leaving(to_c * f, passed_c)
+            to_c += to_h * from_h[t]
+            for slope in (to_i, to_f, to_new):
+                slope[t] *= to_c
+            to_o[t] *= to_h
+            to_c = leaving(to_c * f[t], passed_c)
             to_h = leaving(np.matmul(to_z[t], U), passed)
-        to_x, to_W, to_b = to_inputs(to_z, x, W, b)
-        return to_x, to_h, to_c, to_W, product(to_z, states), to_b, to_P
+        to_W, to_U = product(to_z, x), product(to_z, states[:-1])
+        return through(to_z, W), to_h, to_c, to_W, to_U, total(to_z, b), to_P
 
     return (outputs(states, going), states[-1].copy(), cells[-1].copy()), back
 
@@ -192,8 +200,8 @@ def gru_with_numpy(
             to_h *= u
             to_h += np.matmul(to_s[t], U)
             to_h = leaving(to_h, passed)
-        to_x, to_W, to_b = to_inputs(to_z, x, W, b)
-        return to_x, to_h, to_W, product(to_s, states), to_b, total(to_s, b_state)
+        to_W, to_U = product(to_z, x), product(to_s, states[:-1])
+        return through(to_z, W), to_h, to_W, to_U, total(to_z, b), total(to_s, b_state)
 
     return (outputs(states, going), states[-1].copy()), back
 
@@ -211,19 +219,20 @@ def in_groups(loop: Callable[..., None], rows: int, widths: tuple[int, int], *ar
     in_parts(-(-rows // loops.GROUP), work, each=4)
 
 
-def in_rows(*weights: Array) -> tuple[Array, Array]:
-    """The rows of weights, one below the other, and where in memory they begin.
+def side_by_side(W: Array, U: Array) -> Array:
+    """[W U], with zeros between them up to a multiple of four: what they multiply is [x h]."""
+    D = W.shape[1]
+    return np.concatenate([W, np.zeros((len(W), -D % 4), W.dtype), U], axis=1)
 
-    They begin where lines of the cache do, and each weight has a multiple of four: what comes
-    after its last is multiplied by 0.
+
+def in_rows(weight: Array) -> tuple[Array, Array]:
+    """The rows of a weight and where in memory they begin, each at the start of a cache line.
+
+    There is a multiple of four: what comes after the last is multiplied by 0.
     """
-    heights = [upwards(len(weight), 4) for weight in weights]
-    rows = scratch(sum(heights), weights[0].shape[1], weights[0].dtype)
-    first = 0
-    for weight, height in zip(weights, heights, strict=True):
-        n, width = weight.shape
-        rows[first + n : first + height], rows[first : first + n, :width] = 0, weight
-        first += height
+    n, width = weight.shape
+    rows = scratch(upwards(n, 4), width, weight.dtype)
+    rows[:n, :width], rows[n:] = weight, 0
     return rows, np.arange(len(rows)) * rows.shape[1]
 
 
@@ -244,21 +253,24 @@ def rnn_in_loops(
     x: Array, h: Array, W: Array, U: Array, b: Array | None, going: Array | None, relu: bool
 ) -> Run:
     (steps, N, _), H = x.shape, h.shape[1]
-    states, goes = beginning(steps, h), always(going)
-    rows, taps = in_rows(W.T, U.T)
+    states, goes, both = beginning(steps, h), always(going), side_by_side(W, U)
+    rows, taps = in_rows(both.T)
     in_groups(
         loops.rnn_steps, N, (len(rows), H),
         np.ascontiguousarray(x), rows, taps, written_out(b, H), goes, relu, states,
     )  # fmt: skip
 
     def back(g: Sequence[Array | None]) -> Gradients:
-        to_z, to_h = np.empty_like(states[1:]), ending(g[1], states)
+        to_x, to_z, to_h = (
+            np.empty(x.shape, x.dtype),
+            np.empty_like(states[1:]),
+            ending(g[1], states),
+        )
         in_groups(
-            loops.rnn_back, N, (upwards(H, 4), H),
-            contiguous(g[0], to_z.shape), *in_rows(U), goes, relu, states, to_z, to_h,
+            loops.rnn_back, N, (upwards(H, 4), both.shape[1]),
+            contiguous(g[0], to_z.shape), *in_rows(both), goes, relu, states, to_x, to_z, to_h,
         )  # fmt: skip
-        to_x, to_W, to_b = to_inputs(to_z, x, W, b)
-        return to_x, to_h, to_W, product(to_z, states), to_b
+        return to_x, to_h, product(to_z, x), product(to_z, states[:-1]), total(to_z, b)
 
     return (outputs(states, going), states[-1].copy()), back
 
@@ -269,7 +281,8 @@ def lstm_in_loops(
     (steps, N, _), H = x.shape, c.shape[1]
     states, cells = beginning(steps, h), beginning(steps, c)
     gates, curved = np.empty((steps, N, 4 * H), x.dtype), np.empty((steps, N, H), x.dtype)
-    goes, (rows, taps) = always(going), in_rows(W.T, U.T)
+    goes, both = always(going), side_by_side(W, U)
+    rows, taps = in_rows(both.T)
     in_groups(
         loops.lstm_steps, N, (len(rows), 4 * H),
         np.ascontiguousarray(x), rows, taps, written_out(b, 4 * H), goes,
@@ -277,14 +290,15 @@ def lstm_in_loops(
     )  # fmt: skip
 
     def back(g: Sequence[Array | None]) -> Gradients:
-        to_z, to_h, to_c = np.empty_like(gates), ending(g[1], states), ending(g[2], cells)
+        to_x, to_z = np.empty(x.shape, x.dtype), np.empty_like(gates)
+        to_h, to_c = ending(g[1], states), ending(g[2], cells)
         in_groups(
-            loops.lstm_back, N, (4 * H, H),
-            contiguous(g[0], curved.shape), *in_rows(U), goes, cells, gates, curved,
-            to_z, to_h, to_c,
+            loops.lstm_back, N, (4 * H, both.shape[1]),
+            contiguous(g[0], curved.shape), *in_rows(both), goes, cells, gates, curved,
+            to_x, to_z, to_h, to_c,
         )  # fmt: skip
-        to_x, to_W, to_b = to_inputs(to_z, x, W, b)
-        return to_x, to_h, to_c, to_W, product(to_z, states), to_b, None
+        to_W, to_U = product(to_z, x), product(to_z, states[:-1])
+        return to_x, to_h, to_c, to_W, to_U, total(to_z, b), None
 
     return (outputs(states, going), states[-1].copy(), cells[-1].copy()), back
 
@@ -296,11 +310,12 @@ def gru_in_loops(
     (steps, N, D), H = x.shape, h.shape[1]
     states, gates = beginning(steps, h), np.empty((steps, N, 3 * H), x.dtype)
     inner, goes = np.empty((steps, N, H), x.dtype), always(going)
-    # To the columns of r and u both contribute, to those of h̃ each to its own.
-    rows, taps = in_rows(
-        np.concatenate([W.T, np.zeros((D, H), x.dtype)], axis=1),
-        np.concatenate([U.T[:, : 2 * H], np.zeros((H, H), x.dtype), U.T[:, 2 * H :]], axis=1),
+    # To r and u both contribute; to h̃ the inputs, and the states to what r is multiplied with.
+    both = side_by_side(
+        np.concatenate([W, np.zeros((H, D), x.dtype)]),
+        np.concatenate([U[: 2 * H], np.zeros((H, H), x.dtype), U[2 * H :]]),
     )
+    rows, taps = in_rows(both.T)
     bias, b_inner = written_out(b, 3 * H), written_out(b_state, 3 * H)
     bias = np.concatenate([bias[: 2 * H] + b_inner[: 2 * H], bias[2 * H :]])
     in_groups(
@@ -309,14 +324,15 @@ def gru_in_loops(
     )  # fmt: skip
 
     def back(g: Sequence[Array | None]) -> Gradients:
-        to_z, to_s, to_h = np.empty_like(gates), np.empty_like(gates), ending(g[1], states)
+        to_x, to_h = np.empty(x.shape, x.dtype), ending(g[1], states)
+        to_z, to_s = np.empty_like(gates), np.empty_like(gates)
         in_groups(
-            loops.gru_back, N, (upwards(3 * H, 4), H),
-            contiguous(g[0], inner.shape), *in_rows(U), goes, states, gates, inner,
-            to_z, to_s, to_h,
+            loops.gru_back, N, (4 * H, both.shape[1]),
+            contiguous(g[0], inner.shape), *in_rows(both), goes, states, gates, inner,
+            to_x, to_z, to_s, to_h,
         )  # fmt: skip
-        to_x, to_W, to_b = to_inputs(to_z, x, W, b)
-        return to_x, to_h, to_W, product(to_s, states), to_b, total(to_s, b_state)
+        to_W, to_U = product(to_z, x), product(to_s, states[:-1])
+        return to_x, to_h, to_W, to_U, total(to_z, b), total(to_s, b_state)
 
     return (outputs(states, going), states[-1].copy()), back
 
@@ -326,14 +342,18 @@ def gru_in_loops(
 
 def contributions(x: Array, W: Array, b: Array | None) -> Array:
     """W x + b for all steps: (T, N, D) -> (T, N, kH)."""
-    z = x.reshape(-1, x.shape[2]).dot(W.T).reshape(*x.shape[:2], len(W))
+    z = through(x, W.T)
     return z if b is None else z + b
 
 
-def to_inputs(to_z: Array, x: Array, W: Array, b: Array | None) -> Gradients:
-    """The gradients of x, W and b from that of W x + b at every step."""
-    to_W = to_z.reshape(-1, len(W)).T.dot(x.reshape(-1, x.shape[2]))
-    return to_z.reshape(-1, len(W)).dot(W).reshape(x.shape), to_W, total(to_z, b)
+def through(x: Array, W: Array) -> Array:
+    """The vectors of all steps times a matrix: (T, N, D), (D, E) -> (T, N, E)."""
+    return x.reshape(-1, x.shape[2]).dot(W).reshape(*x.shape[:2], W.shape[1])
+
+
+def product(to_z: Array, x: Array) -> Array:
+    """The gradient of a weight, from those of all steps and what it was multiplied with there."""
+    return to_z.reshape(-1, to_z.shape[2]).T.dot(x.reshape(-1, x.shape[2]))
 
 
 def total(to_s: Array, b: Array | None) -> Array | None:
@@ -382,9 +402,3 @@ def leaving(to_h: Array, passed: Array | None) -> Array:
     if passed is not None:
         to_h += passed
     return to_h
-
-
-def product(to_s: Array, states: Array) -> Array:
-    """Σₜ of the gradients at step t times the states before it: (kH, H)."""
-    k, H = to_s.shape[2], states.shape[2]
-    return to_s.reshape(-1, k).T @ states[:-1].reshape(-1, H)

@@ -189,31 +189,32 @@ def gru_steps(
 
 
 # ------------------------------------------------------------------ and back
+#
+# `rows` are those of [W U], and what they are multiplied with, the gradients of z: `d` (8, kH) and,
+# for the sums, `s` (8, D up to a multiple of four, then H) are scratch.
 
 
 @compiled.loop
 def rnn_back(
-    g: Array, U: Array, taps: Array, going: Array, relu: bool,
-    states: Array, to_z: Array, to_h: Array, d: Array, s: Array, first: int, last: int,
+    g: Array, rows: Array, taps: Array, going: Array, relu: bool,
+    states: Array, to_x: Array, to_z: Array, to_h: Array,
+    d: Array, s: Array, first: int, last: int,
 ) -> None:  # fmt: skip
-    """Groups first to last. d (8, H up to a multiple of 4), s (8, H): scratch.
-
-    to_h (N, H) comes as the gradient of the last state and leaves as that of the first.
-    """
-    steps, N, H = to_z.shape
-    flat = U.ravel()
+    """Groups first to last. to_h (N, H) comes as the gradient of the last state."""
+    (steps, N, H), D = to_z.shape, to_x.shape[2]
+    flat, offset = rows.ravel(), D + -D % 4
     for group in range(first, last):
         low = GROUP * group
-        rows = min(GROUP, N - low)
+        count = min(GROUP, N - low)
         d[:] = 0
         for t in range(steps - 1, -1, -1):
             s[:] = 0
-            for i in range(rows):
+            for i in range(count):
                 n = low + i
                 made, back, given, new = to_z[t, n], to_h[n], g[t, n], states[t + 1, n]
                 if going.size and not going[t, n]:
                     made[:] = 0
-                    copy_row(back, s[i])
+                    copy_row(back, s[i, offset:])
                 elif relu:
                     for j in range(H):
                         made[j] = back[j] + given[j] if new[j] > ZERO else ZERO
@@ -221,33 +222,35 @@ def rnn_back(
                     for j in range(H):
                         made[j] = (back[j] + given[j]) * (ONE - new[j] * new[j])
                 copy_row(made, d[i])
-            add_eight(s, flat, taps, d, H)
-            for i in range(rows):
-                copy_row(s[i, :H], to_h[low + i])
+            add_eight(s, flat, taps, d, offset + H)
+            for i in range(count):
+                n = low + i
+                copy_row(s[i, :D], to_x[t, n])
+                copy_row(s[i, offset : offset + H], to_h[n])
 
 
 @compiled.loop
 def lstm_back(
-    g: Array, U: Array, taps: Array, going: Array,
-    cells: Array, gates: Array, curved: Array, to_z: Array, to_h: Array, to_c: Array,
+    g: Array, rows: Array, taps: Array, going: Array,
+    cells: Array, gates: Array, curved: Array,
+    to_x: Array, to_z: Array, to_h: Array, to_c: Array,
     d: Array, s: Array, first: int, last: int,
 ) -> None:  # fmt: skip
-    """Groups first to last. d (8, 4H), s (8, H): scratch. to_h and to_c (N, H) as in rnn_back."""
-    steps, N, width = to_z.shape
-    H, flat = width // 4, U.ravel()
+    (steps, N, width), D = to_z.shape, to_x.shape[2]
+    H, flat, offset = width // 4, rows.ravel(), D + -D % 4
     for group in range(first, last):
         low = GROUP * group
-        rows = min(GROUP, N - low)
+        count = min(GROUP, N - low)
         d[:] = 0
         for t in range(steps - 1, -1, -1):
             s[:] = 0
-            for i in range(rows):
+            for i in range(count):
                 n = low + i
                 made, back, back_c, given = to_z[t, n], to_h[n], to_c[n], g[t, n]
                 gate, tanh, old = gates[t, n], curved[t, n], cells[t, n]
                 if going.size and not going[t, n]:
                     made[:] = 0
-                    copy_row(back, s[i])
+                    copy_row(back, s[i, offset:])
                 else:
                     for j in range(H):
                         through, o = back[j] + given[j], gate[3 * H + j]
@@ -262,32 +265,33 @@ def lstm_back(
                         made[H + j] = back_c[j] * old[j] * f * (ONE - f)
                         back_c[j] *= f
                 copy_row(made, d[i])
-            add_eight(s, flat, taps, d, H)
-            for i in range(rows):
-                copy_row(s[i, :H], to_h[low + i])
+            add_eight(s, flat, taps, d, offset + H)
+            for i in range(count):
+                n = low + i
+                copy_row(s[i, :D], to_x[t, n])
+                copy_row(s[i, offset : offset + H], to_h[n])
 
 
 @compiled.loop
 def gru_back(
-    g: Array, U: Array, taps: Array, going: Array,
-    states: Array, gates: Array, inner: Array, to_z: Array, to_s: Array, to_h: Array,
+    g: Array, rows: Array, taps: Array, going: Array,
+    states: Array, gates: Array, inner: Array,
+    to_x: Array, to_z: Array, to_s: Array, to_h: Array,
     d: Array, s: Array, first: int, last: int,
 ) -> None:  # fmt: skip
-    """Groups first to last. d (8, 3H up to a multiple of 4), s (8, H): scratch.
-
-    to_s is the gradient of U h + b, to_h (N, H) as in rnn_back.
-    """
-    steps, N, width = to_z.shape
-    H, flat = width // 3, U.ravel()
+    """to_s is the gradient of U h + b."""
+    (steps, N, width), D = to_z.shape, to_x.shape[2]
+    H, flat, offset = width // 3, rows.ravel(), D + -D % 4
     for group in range(first, last):
         low = GROUP * group
-        rows = min(GROUP, N - low)
+        count = min(GROUP, N - low)
         d[:] = 0
         for t in range(steps - 1, -1, -1):
-            for i in range(rows):
+            s[:] = 0
+            for i in range(count):
                 n = low + i
                 made, inside, back, given = to_z[t, n], to_s[t, n], to_h[n], g[t, n]
-                gate, old, kept, row = gates[t, n], states[t, n], inner[t, n], s[i]
+                gate, old, kept, row = gates[t, n], states[t, n], inner[t, n], s[i, offset:]
                 if going.size and not going[t, n]:
                     made[:] = 0
                     inside[:] = 0
@@ -304,7 +308,10 @@ def gru_back(
                         inside[2 * H + j] = to_new * r
                     for j in range(2 * H):
                         inside[j] = made[j]
-                copy_row(inside, d[i])
-            add_eight(s, flat, taps, d, H)
-            for i in range(rows):
-                copy_row(s[i, :H], to_h[low + i])
+                copy_row(made, d[i])
+                copy_row(inside[2 * H :], d[i, 3 * H :])
+            add_eight(s, flat, taps, d, offset + H)
+            for i in range(count):
+                n = low + i
+                copy_row(s[i, :D], to_x[t, n])
+                copy_row(s[i, offset : offset + H], to_h[n])

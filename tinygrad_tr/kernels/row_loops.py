@@ -1,27 +1,37 @@
 """Loops over rows of numbers and shifted copies of them, several at a time.
 
-A row of results, the rows it reads and their factors stay in the first cache and in registers:
-one pass of `add_eight` does 32 products for four numbers read from the rows and eight from the
-sums. What the rows are, says kernels/shifted_rows.py.
+A part of the images stays in the second cache while all filters pass over it. What the rows are,
+says kernels/shifted_rows.py, and kernels/tiles.py how they are multiplied.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tinygrad_tr.kernels import compiled
+from tinygrad_tr.kernels.tiles import add_products
 
 Array = Any
 
-OUTPUTS, TAPS = 8, 4  # at a time
+BLOCK = 8  # outputs or taps at a time
+TAPS = 4  # at a time, of a single output
 
 
 @compiled.loop
 def part_of(item: int, images: int, positions: int, sizes: Array) -> tuple[int, int, int, int]:
     """The first image of a part, how many, its first position on axis A, and how many."""
-    bands = -(-positions // sizes[3])
-    image, top = item // bands * sizes[2], item % bands * sizes[3]
-    return image, min(sizes[2], images - image), top, min(sizes[3], positions - top)
+    parts, bands = sizes[2], sizes[3]
+    i, j = item // bands, item % bands
+    image, top = images * i // parts, positions * j // bands
+    return image, images * (i + 1) // parts - image, top, positions * (j + 1) // bands - top
+
+
+@compiled.loop
+def length_of(part: tuple[int, int, int, int], made: Array, sizes: Array) -> int:
+    """How many results a part has in a row."""
+    return (part[1] - 1) * made[0] + (part[3] - 1) * made[1] + sizes[1]
 
 
 @compiled.loop
@@ -59,8 +69,8 @@ def lay(
 @compiled.loop
 def gather(
     x: Array, weight: Array, bias: Array, out: Array, stride: Array, phases: Array,
-    lengths: Array, taps: Array, steps: Array, sizes: Array, rows: Array, sums: Array,
-    first: int, last: int,
+    lengths: Array, taps: Array, steps: Array, made: Array, sizes: Array, gaps: Array,
+    rows: Array, sums: Array, first: int, last: int,
 ) -> None:  # fmt: skip
     """Items first to last of Σ w · shifted rows + b; an item is a part and a group of channels.
 
@@ -69,26 +79,29 @@ def gather(
     """
     groups, members = len(weight), out.shape[1] // len(weight)
     channels, flat, block = x.shape[1] // groups, rows.ravel(), len(sums)
+    taps, places = taps[: weight.shape[2]], np.arange(BLOCK) * weight.shape[2]
     rows[-1] = 0
     for item in range(first, last):
         part = part_of(item // groups, len(x), out.shape[2], sizes)
         image, images, top, band = part
         group = item % groups
         lay(x, part, group * channels, stride, phases, lengths, steps, sizes, rows[:-1])
+        long = length_of(part, made, sizes)
         for o in range(0, members, block):
             channel = group * members + o
             for i in range(min(block, members - o)):
-                sums[i] = bias[channel + i]
+                sums[i, :long] = bias[channel + i]
             if block == 1:
-                add_one(sums[0], flat, taps, weight[group, o], sizes[1])
+                add_one(sums[0], flat, taps, weight[group, o], long)
             else:
-                add_eight(sums, flat, taps, weight[group, o : o + 8], sizes[1])
+                factors = weight[group, o : o + BLOCK].ravel()
+                add_products(sums, factors, places, flat, taps, gaps, long)
             for i in range(min(block, members - o)):
                 for n in range(images):
                     for a in range(band):
                         for b in range(out.shape[3]):
                             target = out[image + n, channel + i, top + a, b]
-                            at = n * steps[0] + a * steps[1] + b * steps[2]
+                            at = n * made[0] + a * made[1] + b * made[2]
                             source = sums[i, at : at + len(target)]
                             for w in range(len(target)):
                                 target[w] = source[w]
@@ -96,33 +109,8 @@ def gather(
 
 @compiled.loop
 def add_eight(out: Array, rows: Array, taps: Array, weight: Array, long: int) -> None:
-    """out[i] += Σ weight[i, t] · rows[taps[t] :] for eight i, four taps in each pass."""
-    y0, y1, y2, y3 = out[0], out[1], out[2], out[3]
-    y4, y5, y6, y7 = out[4], out[5], out[6], out[7]
-    for t in range(0, len(taps), 4):
-        r0 = rows[taps[t] : taps[t] + long]
-        r1 = rows[taps[t + 1] : taps[t + 1] + long]
-        r2 = rows[taps[t + 2] : taps[t + 2] + long]
-        r3 = rows[taps[t + 3] : taps[t + 3] + long]
-        w = weight[:, t : t + 4]
-        a0, a1, a2, a3 = w[0, 0], w[0, 1], w[0, 2], w[0, 3]
-        b0, b1, b2, b3 = w[1, 0], w[1, 1], w[1, 2], w[1, 3]
-        c0, c1, c2, c3 = w[2, 0], w[2, 1], w[2, 2], w[2, 3]
-        d0, d1, d2, d3 = w[3, 0], w[3, 1], w[3, 2], w[3, 3]
-        e0, e1, e2, e3 = w[4, 0], w[4, 1], w[4, 2], w[4, 3]
-        f0, f1, f2, f3 = w[5, 0], w[5, 1], w[5, 2], w[5, 3]
-        g0, g1, g2, g3 = w[6, 0], w[6, 1], w[6, 2], w[6, 3]
-        h0, h1, h2, h3 = w[7, 0], w[7, 1], w[7, 2], w[7, 3]
-        for j in range(long):
-            x0, x1, x2, x3 = r0[j], r1[j], r2[j], r3[j]
-            y0[j] += a0 * x0 + a1 * x1 + a2 * x2 + a3 * x3
-            y1[j] += b0 * x0 + b1 * x1 + b2 * x2 + b3 * x3
-            y2[j] += c0 * x0 + c1 * x1 + c2 * x2 + c3 * x3
-            y3[j] += d0 * x0 + d1 * x1 + d2 * x2 + d3 * x3
-            y4[j] += e0 * x0 + e1 * x1 + e2 * x2 + e3 * x3
-            y5[j] += f0 * x0 + f1 * x1 + f2 * x2 + f3 * x3
-            y6[j] += g0 * x0 + g1 * x1 + g2 * x2 + g3 * x3
-            y7[j] += h0 * x0 + h1 * x1 + h2 * x2 + h3 * x3
+    """out[i] += Σ weight[i, t] · rows[taps[t] :] for eight i."""
+    add_products(out, weight.ravel(), np.arange(BLOCK) * weight.shape[1], rows, taps, None, long)
 
 
 @compiled.loop
@@ -143,90 +131,65 @@ def add_one(out: Array, rows: Array, taps: Array, weight: Array, long: int) -> N
 
 @compiled.loop
 def dots(
-    x: Array, y: Array, out: Array, whole: Array, extent: Array, stride: Array, phases: Array,
-    lengths: Array, taps: Array, steps: Array, sizes: Array, rows: Array, others: Array,
-    first: int, last: int, zero: Any,
+    x: Array, y: Array, out: Array, stride: Array, phases: Array, lengths: Array, taps: Array,
+    steps: Array, made: Array, sizes: Array, rows: Array, columns: Array, first: int, last: int,
 ) -> None:  # fmt: skip
-    """What items first to last add to Σ y · shifted rows, for each output and tap.
+    """What items first to last add to Σ y · shifted rows, for each tap and output.
 
-    x (N, C, A, B, W), y (N, O, A', B', W') -> out (G, outputs, taps) with whole blocks. y is laid
-    out in one phase, `whole`, of that `extent`, with zeros where x's rows have their gaps.
-    `rows` and `others` are scratch.
+    x (N, C, A, B, W), y (N, O, A', B', W') -> out (G, taps, outputs) with whole blocks. `rows`
+    and `columns` are scratch; with a single column outputs are taken one by one.
     """
     groups, members = len(out), y.shape[1] // len(out)
-    channels, flat, block = x.shape[1] // groups, rows.ravel(), len(others)
-    once, inside, within = stride * 0 + 1, steps.copy(), sizes.copy()
-    inside[3] = within[4] = within[5] = 0
+    channels, flat, numbers = x.shape[1] // groups, rows.ravel(), columns.ravel()
+    starts = np.arange(len(columns)) * columns.shape[1]
     rows[-1] = 0
     for item in range(first, last):
         part = part_of(item // groups, len(x), y.shape[2], sizes)
+        long = length_of(part, made, sizes)
         group = item % groups
         lay(x, part, group * channels, stride, phases, lengths, steps, sizes, rows[:-1])
-        for o in range(0, members, block):
-            some = min(block, members - o)
-            others[some:] = 0
-            channel = group * members + o
-            lay(y, part, channel, once, whole, extent, inside, within, others[:some])
-            if block == 1:
-                dot_one(out[group, o], others[0], flat, taps, sizes[1], zero)
-            else:
-                dot_four(out[group, o : o + 4], others, flat, taps, sizes[1], zero)
+        if columns.shape[1] == 1:
+            for o in range(members):
+                stand(y, part, group * members + o, 1, made, columns)
+                dot_one(out[group, :, o], numbers, flat, taps, long)
+        else:
+            stand(y, part, group * members, members, made, columns)
+            for t in range(0, out.shape[1], BLOCK):
+                sums, places = out[group, t : t + BLOCK], taps[t : t + BLOCK]
+                add_products(sums, flat, places, numbers, starts[:long], None, out.shape[2])
 
 
 @compiled.loop
-def dot_four(out: Array, y: Array, rows: Array, taps: Array, long: int, zero: Any) -> None:
-    """out[i, t] += Σ y[i] · rows[taps[t] :] for four i, four taps in each pass."""
-    y0, y1, y2, y3 = y[0], y[1], y[2], y[3]
-    for t in range(0, len(taps), 4):
-        r0 = rows[taps[t] : taps[t] + long]
-        r1 = rows[taps[t + 1] : taps[t + 1] + long]
-        r2 = rows[taps[t + 2] : taps[t + 2] + long]
-        r3 = rows[taps[t + 3] : taps[t + 3] + long]
-        a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = zero
-        c0 = c1 = c2 = c3 = d0 = d1 = d2 = d3 = zero
-        for j in range(long):
-            x0, x1, x2, x3 = r0[j], r1[j], r2[j], r3[j]
-            a, b, c, d = y0[j], y1[j], y2[j], y3[j]
-            a0 += a * x0
-            a1 += a * x1
-            a2 += a * x2
-            a3 += a * x3
-            b0 += b * x0
-            b1 += b * x1
-            b2 += b * x2
-            b3 += b * x3
-            c0 += c * x0
-            c1 += c * x1
-            c2 += c * x2
-            c3 += c * x3
-            d0 += d * x0
-            d1 += d * x1
-            d2 += d * x2
-            d3 += d * x3
-        for i, (p, q, r, s) in enumerate(
-            ((a0, a1, a2, a3), (b0, b1, b2, b3), (c0, c1, c2, c3), (d0, d1, d2, d3))
-        ):
-            out[i, t] += p
-            out[i, t + 1] += q
-            out[i, t + 2] += r
-            out[i, t + 3] += s
+def stand(
+    y: Array, part: tuple[int, int, int, int], channel: int, members: int, made: Array,
+    columns: Array,
+) -> None:  # fmt: skip
+    """Channels of a part as columns, with zeros where x's rows have their gaps."""
+    image, images, top, band = part
+    columns[:] = 0
+    for n in range(images):
+        for a in range(band):
+            for b in range(y.shape[3]):
+                at = n * made[0] + a * made[1] + b * made[2]
+                for i in range(members):
+                    source = y[image + n, channel + i, top + a, b]
+                    target = columns[at : at + len(source), i]
+                    for w in range(len(source)):
+                        target[w] = source[w]
 
 
 @compiled.loop
-def dot_one(out: Array, y: Array, rows: Array, taps: Array, long: int, zero: Any) -> None:
+def dot_one(out: Array, y: Array, rows: Array, taps: Array, long: int) -> None:
     """out[t] += Σ y · rows[taps[t] :], four taps in each pass."""
-    for t in range(0, len(taps), 4):
+    for t in range(0, len(out), 4):
         r0 = rows[taps[t] : taps[t] + long]
         r1 = rows[taps[t + 1] : taps[t + 1] + long]
         r2 = rows[taps[t + 2] : taps[t + 2] + long]
         r3 = rows[taps[t + 3] : taps[t + 3] + long]
-        s0 = s1 = s2 = s3 = zero
+        s0, s1, s2, s3 = out[t], out[t + 1], out[t + 2], out[t + 3]
         for j in range(long):
             s0 += y[j] * r0[j]
             s1 += y[j] * r1[j]
             s2 += y[j] * r2[j]
             s3 += y[j] * r3[j]
-        out[t] += s0
-        out[t + 1] += s1
-        out[t + 2] += s2
-        out[t + 3] += s3
+        out[t], out[t + 1], out[t + 2], out[t + 3] = s0, s1, s2, s3

@@ -12,6 +12,11 @@ from tinygrad_tr.kernels import compiled
 
 Array = Any
 
+# np.add.at is best with fewer rows than this, or shorter ones.
+SHORT = 16
+
+TURNS = 8
+
 
 def added_rows(x: Array, indices: Array, axis: int, shape: tuple[int, ...]) -> Array:
     """Zeros of the shape with the rows of x added at the indices along an axis.
@@ -19,13 +24,36 @@ def added_rows(x: Array, indices: Array, axis: int, shape: tuple[int, ...]) -> A
     The axes of the indices stand in x at the place of that axis.
     """
     out = np.zeros(shape, x.dtype)
+    before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
+    at = indices.reshape(-1) % max(shape[axis], 1)
+    rows, into = x.reshape(before, len(at), after), out.reshape(before, shape[axis], after)
     if compiled.worthwhile(x):
-        before, after = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
-        rows, into = x.reshape(before, -1, after), out.reshape(before, -1, after)
-        add_rows(rows, indices.reshape(-1) % shape[axis], into)
+        add_rows(rows, at, into)
+    elif after < SHORT or len(at) < SHORT:
+        everywhere: Any = slice(None), at
+        np.add.at(into, everywhere, rows)
     else:
-        np.add.at(out, (*(slice(None),) * axis, indices), x)
+        add_in_turns(rows, at, into)
     return out
+
+
+def add_in_turns(x: Array, at: Array, out: Array) -> None:
+    """out[:, at] += x, where an index may come several times.
+
+    In each turn those that come for the k-th time, no two of which are the same; what comes more
+    often is summed before. Several times as fast as np.add.at.
+    """
+    order = np.argsort(at, kind="stable")
+    places, firsts, counts = np.unique(at[order], return_index=True, return_counts=True)
+    turn = np.arange(len(at)) - np.repeat(firsts, counts)
+    for k in range(min(TURNS, counts.max())):
+        some = order[turn == k]
+        out[:, at[some]] += x[:, some]
+    often = counts > TURNS
+    if often.any():
+        rest, begins = order[turn >= TURNS], np.cumsum(counts[often] - TURNS)
+        begins = np.concatenate([[0], begins[:-1]])
+        out[:, places[often]] += np.add.reduceat(x[:, rest], begins, axis=1)
 
 
 @compiled.loop

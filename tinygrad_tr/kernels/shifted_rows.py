@@ -5,10 +5,11 @@ a filter sees of it, at all positions at once, is that row shifted. So
 
     out[o] = Σ w[o, t] · row[shift[t] :]        over channels and taps t
 
-runs through one vectorised loop, some outputs and taps at a time, and the gradient of w is the
-dot products of the gradient's rows with the same shifted rows. Positions in the gaps are
-computed for nothing; they are few. Small images stand behind each other, so that rows are long,
-and large ones are taken in bands, so that the rows fit the cache: each is a *part*.
+is a product of matrices whose rows overlap in memory, and the gradient of w another: the same
+shifted rows, times the gradient of each output as a column. Positions in the gaps are computed for
+nothing where they do not fit the vectors; they are few. Small images stand behind each other, so
+that rows are long, and large ones are taken in bands, so that the rows fit the cache: each is a
+*part*.
 
 With a stride s, every s-th number of x makes a row of its own, a *phase*; the transpose makes
 every s-th number of its result in turn. All has three axes here (N, C, A, B, W): an image is
@@ -25,15 +26,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_tr.kernels.row_loops import OUTPUTS, TAPS, dots, gather
+from tinygrad_tr.kernels.row_loops import BLOCK, TAPS, dots, gather
 from tinygrad_tr.kernels.threads import cores, in_parts
+from tinygrad_tr.kernels.tiles import LINE
 
 Array = Any
 Sizes = tuple[int, ...]
 
-LONG = 1100  # numbers in a row: eight outputs and four taps just fit the first cache
-MANY = 1 << 17  # numbers in all rows: they fit the second
-LINE = 16  # numbers in a line of the cache
+LONG = 1100  # numbers in a row, about
+MANY = 1 << 17  # numbers of a part: they fit the second cache
 FEW = 3  # outputs of a group, below which they are made one by one
 
 
@@ -56,13 +57,19 @@ class Plan(NamedTuple):
     phases: Array  # (P, 3): where each phase begins on each axis
     lengths: Array  # (P, 3): how many numbers of each axis it takes
     taps: Array  # where the shifted row of each channel and tap begins
-    steps: Array  # to the next image, A and B, and to the first number of a row
-    sizes: Array  # of a row and its results; images and band of a part; reach before and after
+    steps: Array  # in rows: to the next image, A and B, and to the first number
+    made: Array  # in results: to the next image, A and B
+    sizes: Array  # of a row, and results in one of A; parts of N and A; reach before and after
+    gaps: Array  # how much of the rows is left out before every 16 results
+    long: int  # results in a row, at most
 
 
 @functools.lru_cache(maxsize=1024)
-def plan(axes: Axes, channels: int, images: int) -> Plan:
-    """The rows of one group of channels."""
+def plan(axes: Axes, channels: int, images: int, columns: int = 0, dense: bool = False) -> Plan:
+    """The rows of one group of channels, which share the cache with as many columns.
+
+    With `dense`, results that fill lines of the cache have no gaps as the rows have.
+    """
     starts = [sorted({offset % axis.stride for offset in axis.offsets}) for axis in axes]
     shifts = [[offset // axis.stride for offset in axis.offsets] for axis in axes]
     lead = [max(0, -min(shift)) for shift in shifts]
@@ -82,24 +89,31 @@ def plan(axes: Axes, channels: int, images: int) -> Plan:
     ]
     steps = [math.prod(pitch[i:]) for i in range(4)]  # to the next image, A, B and W
 
-    room = max(LONG // 4, min(LONG, MANY // (channels * len(phases))))
+    room = max(LONG // 4, min(LONG, MANY // (channels * len(phases) + columns)))
     positions = axes[0].positions
-    together = evenly(max(images, 1), max(1, room // steps[0]), cores())
-    band = positions if together > 1 else evenly(positions, max(1, room // steps[1]))
-    last = [together - 1, band - 1, axes[1].positions - 1, axes[2].positions - 1]
-    long = sum(map(math.prod, zip(last, steps, strict=True))) + 1
+    parts = in_pieces(images, room // steps[0], cores())
+    bands = 1 if parts < images else in_pieces(positions, room // steps[1])
+    together, band = -(-max(1, images) // max(1, parts)), -(-positions // bands)
+    shape = together, band, axes[1].positions, axes[2].positions
     front, back = (sum(map(math.prod, zip(n, steps[1:], strict=True))) for n in (lead, tail))
-    row = upwards(front + long + back, LINE)
+    row = upwards(front + extent(shape, steps) + back, LINE)
+    dense = dense and shape[-1] % LINE == 0
+    made = [math.prod(shape[i:]) for i in range(1, 5)] if dense else steps
+    long = extent(shape, made)
+    gaps = np.zeros(-(-long // LINE), np.int64)
+    if dense:
+        skipped = np.subtract(steps, made)[:3]
+        gaps = np.repeat([skipped @ at for at in np.ndindex(*shape[:3])], shape[-1] // LINE)
 
     taps = []
     for channel in range(channels):
         for tap in itertools.product(*(axis.offsets for axis in axes)):
-            parts = [divmod(o, axis.stride) for o, axis in zip(tap, axes, strict=True)]
-            phase = phases.index(tuple(start for _, start in parts))
-            shift = sum(q * step for (q, _), step in zip(parts, steps[1:], strict=True))
+            both = [divmod(o, axis.stride) for o, axis in zip(tap, axes, strict=True)]
+            phase = phases.index(tuple(start for _, start in both))
+            shift = sum(q * step for (q, _), step in zip(both, steps[1:], strict=True))
             taps.append((channel * len(phases) + phase) * row + front + shift)
     zeros = channels * len(phases) * row  # the last row
-    taps += [zeros] * (-len(taps) % TAPS)
+    taps += [zeros] * (-len(taps) % BLOCK)
     reach = min(shifts[0]), max(shifts[0])
     return Plan(
         as_integers([axis.stride for axis in axes]),
@@ -107,8 +121,16 @@ def plan(axes: Axes, channels: int, images: int) -> Plan:
         as_integers(lengths),
         as_integers(taps),
         as_integers([*steps[:3], front]),
-        as_integers([row, long, together, band, *reach]),
+        as_integers(made[:3]),
+        as_integers([row, extent(shape[2:], made[2:]), parts, bands, *reach]),
+        gaps,
+        long,
     )
+
+
+def extent(shape: Sequence[int], steps: Sequence[int]) -> int:
+    """How many numbers there are from the first of an array to its last."""
+    return 1 + sum((n - 1) * step for n, step in zip(shape, steps, strict=True))
 
 
 def as_integers(numbers: Any) -> Array:
@@ -120,10 +142,9 @@ def upwards(n: int, step: int) -> int:
     return n + -n % step
 
 
-def evenly(n: int, most: int, multiple: int = 1) -> int:
-    """How many of n to take at a time, at most so many, in a multiple of parts if n has as many."""
-    parts = min(n, upwards(-(-n // most), multiple))
-    return -(-n // max(parts, 1))
+def in_pieces(n: int, most: int, multiple: int = 1) -> int:
+    """How many pieces n has of at most so many each: a multiple of a number, if n is not less."""
+    return min(n, upwards(-(-n // max(1, most)), multiple))
 
 
 def scratch(rows: int, length: int, dtype: Any) -> Array:
@@ -138,37 +159,42 @@ def scratch(rows: int, length: int, dtype: Any) -> Array:
 
 
 def sum_of_shifts(x: Array, w: Array, bias: Array | None, out: Array, axes: Axes) -> None:
-    """out = Σ w · shifted rows + b: x (N, C, A, B, W), w (G, outputs, C/G · taps), out likewise."""
-    groups, outputs, taps = w.shape
-    where = plan(axes, x.shape[1] // groups, len(x))
-    weight = np.zeros((groups, upwards(outputs, OUTPUTS), upwards(taps, TAPS)), x.dtype)
-    weight[:, :outputs, :taps] = w
+    """out = Σ w · shifted rows + b: x (N, C, A, B, W), w (G, outputs, C/G, taps), out likewise."""
+    groups, outputs, taps = *w.shape[:2], math.prod(w.shape[2:])
+    where = plan(axes, x.shape[1] // groups, len(x), dense=outputs >= FEW)
+    weight = np.zeros((groups, upwards(outputs, BLOCK), upwards(taps, TAPS)), x.dtype)
+    weight[:, :outputs, :taps].reshape(w.shape)[...] = w
     numbers = np.zeros(out.shape[1], x.dtype) if bias is None else np.ascontiguousarray(bias)
 
     def work(first: int, last: int) -> None:
         rows = rows_for(where, x.shape[1] // groups, x.dtype)
-        sums = scratch(OUTPUTS if outputs >= FEW else 1, int(where.sizes[1]), x.dtype)
-        gather(x, weight, numbers, out, *where, rows, sums, first, last)
+        sums = scratch(BLOCK if outputs >= FEW else 1, where.long, x.dtype)
+        gather(x, weight, numbers, out, *where[:-1], rows, sums, first, last)
 
-    in_parts(items(where, len(x), out.shape[2], groups), work)
+    in_parts(items(where, groups), work)
 
 
 def products_of_shifts(x: Array, y: Array, groups: int, axes: Axes) -> Array:
     """Σ y · shifted rows: x (N, C, A, B, W), y (N, O, A', B', W') -> (G, outputs, C/G · taps)."""
     outputs, channels = y.shape[1] // groups, x.shape[1] // groups
-    where = plan(axes, channels, len(x))
-    whole, extent = as_integers([[0, 0, 0]]), as_integers([y.shape[2:]])
-    zero = x.dtype.type(0)
+    taps = channels * math.prod(len(axis.offsets) for axis in axes)
+    one_by_one = outputs < FEW
+    where = plan(axes, channels, len(x), 1 if one_by_one else outputs)
+    shape = upwards(taps, BLOCK), upwards(outputs, BLOCK)
+    if one_by_one:
+        shape = upwards(taps, TAPS), outputs
 
     def work(first: int, last: int) -> Array:
-        out = np.zeros((groups, upwards(outputs, TAPS), len(where.taps)), x.dtype)
+        out = np.zeros((groups, *shape), x.dtype)
         rows = rows_for(where, channels, x.dtype)
-        others = scratch(TAPS if outputs >= FEW else 1, int(where.sizes[1]), x.dtype)
-        dots(x, y, out, whole, extent, *where, rows, others, first, last, zero)
+        columns = np.empty((where.long, 1 if one_by_one else shape[1]), x.dtype)
+        dots(x, y, out, *where[:-2], rows, columns, first, last)
         return out
 
-    out = sum(in_parts(items(where, len(x), y.shape[2], groups), work))
-    return out[:, :outputs, : channels * math.prod(len(axis.offsets) for axis in axes)]
+    out, *others = in_parts(items(where, groups), work)
+    for other in others:
+        out += other
+    return out[:, :taps, :outputs].swapaxes(1, 2)
 
 
 def rows_for(where: Plan, channels: int, dtype: Any) -> Array:
@@ -176,10 +202,9 @@ def rows_for(where: Plan, channels: int, dtype: Any) -> Array:
     return scratch(channels * len(where.phases) + 1, int(where.sizes[0]), dtype)
 
 
-def items(where: Plan, images: int, positions: int, groups: int) -> int:
+def items(where: Plan, groups: int) -> int:
     """How many parts there are, times the groups."""
-    together, band = where.sizes[2:4].tolist()
-    return -(-images // together) * -(-positions // band) * groups
+    return int(where.sizes[2] * where.sizes[3]) * groups
 
 
 # ------------------------------------------------------------------ convolution
@@ -193,7 +218,7 @@ def conv(
     x = on_three_axes(x)
     out = np.empty((len(x), len(weight), *three(size, 1)), x.dtype)
     axes = reading(x, out, weight.shape[2:], stride, padding, dilation)
-    sum_of_shifts(x, weight.reshape(groups, len(weight) // groups, -1), bias, out, axes)
+    sum_of_shifts(x, weight.reshape(groups, -1, *weight.shape[1:]), bias, out, axes)
     return out.reshape(*out.shape[:2], *size)
 
 
@@ -235,7 +260,7 @@ def conv_transpose(
             continue
         chosen = w[:, :, :, *taps]
         if chosen.size:
-            sum_of_shifts(y, chosen.reshape(groups, channels, -1), bias, target, axes)
+            sum_of_shifts(y, chosen, bias, target, axes)
         else:  # where no tap writes
             target[...] = 0 if bias is None else bias[:, None, None, None]
     return out.reshape(*out.shape[:2], *size)

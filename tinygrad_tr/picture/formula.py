@@ -214,6 +214,6 @@ class Substituted(ast.NodeTransformer):
         return inner
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        if isinstance(node.value, ast.Name) and node.value.id in ("np", "math"):
+        if isinstance(node.value, ast.Name) and node.value.id in ("np", "math", "choosing"):
             return ast.Name("π" if node.attr == "pi" else node.attr)
         return ast.Attribute(self.visit(node.value), node.attr)

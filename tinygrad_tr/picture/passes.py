@@ -77,7 +77,7 @@ def evaluate(ends: Sequence[Any], *, backward: bool, entries: int) -> Passes:
 def undisturbed() -> Iterator[None]:
     """Neither the anomaly mode nor floating-point warnings: a picture shows bad numbers."""
     flags = modes.flags
-    modes.flags = (flags[0], False)
+    modes.flags = (flags[0], False, None)
     try:
         with np.errstate(all="ignore"):
             yield

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, DtypeError, ShapeError, describe
+from tinygrad_tr.kernels.choosing import rectified, where
 from tinygrad_tr.rule import rule
 from tinygrad_tr.rules.elementwise import erf_of_array
 
@@ -23,7 +24,7 @@ __all__ = [
 def logistic(x):
     """1/(1 + e⁻ˣ) from e^(−|x|), which cannot overflow."""
     small = np.exp(-np.absolute(x))
-    return np.where(np.greater_equal(x, 0), 1, small) / (1 + small)
+    return where(np.greater_equal(x, 0), 1, small) / (1 + small)
 
 
 @rule(elementwise=True, symbol="σ")
@@ -44,14 +45,14 @@ def softplus(x, beta=1.0, threshold=20.0):
     """ln(1 + e^(βx))/β, and x itself where βx > threshold. Derivative σ(βx)."""
     scaled = beta * x
     linear = np.greater(scaled, threshold)
-    out = np.where(linear, x, np.logaddexp(0, scaled) / beta)
-    return out, lambda g: np.where(linear, g, g * logistic(beta * x))
+    out = where(linear, x, np.logaddexp(0, scaled) / beta)
+    return out, lambda g: where(linear, g, g * logistic(beta * x))
 
 
 @rule(elementwise=True, linear=True)
 def relu(x):
     """max(0, x)."""
-    out = np.maximum(x, 0)
+    out = rectified(x)
     return out, lambda g: g * (out > 0)
 
 
@@ -64,14 +65,14 @@ def relu6(x):
 @rule(elementwise=True, linear=True)
 def leaky_relu(x, negative_slope=0.01):
     """x where x > 0, else negative_slope · x."""
-    return np.where(x > 0, x, negative_slope * x), lambda g: np.where(x > 0, g, negative_slope * g)
+    return where(x > 0, x, negative_slope * x), lambda g: where(x > 0, g, negative_slope * g)
 
 
 @rule(elementwise=True)
 def elu(x, alpha=1.0):
     """x where x > 0, else α(eˣ − 1). Source: arXiv 1511.07289."""
-    out = np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
-    return out, lambda g: np.where(x > 0, g, g * (alpha * np.exp(np.minimum(x, 0))))
+    out = where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+    return out, lambda g: where(x > 0, g, g * (alpha * np.exp(np.minimum(x, 0))))
 
 
 # The fixed point of mean 0 and variance 1. Source: arXiv 1706.02515.
@@ -82,16 +83,16 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.050700987355480493
 def selu(x):
     """λx where x > 0, else λα(eˣ − 1), with λ, α of arXiv 1706.02515."""
     negative = np.minimum(x, 0)
-    out = SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(negative))
+    out = SELU_SCALE * where(x > 0, x, SELU_ALPHA * np.expm1(negative))
     steep = SELU_SCALE * SELU_ALPHA
-    return out, lambda g: np.where(x > 0, SELU_SCALE * g, g * (steep * np.exp(np.minimum(x, 0))))
+    return out, lambda g: where(x > 0, SELU_SCALE * g, g * (steep * np.exp(np.minimum(x, 0))))
 
 
 @rule(elementwise=True)
 def celu(x, alpha=1.0):
     """max(0, x) + min(0, α(e^(x/α) − 1)). Source: arXiv 1704.07483."""
-    out = np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))
-    return out, lambda g: np.where(x > 0, g, g * np.exp(np.minimum(x, 0) / alpha))
+    out = where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))
+    return out, lambda g: where(x > 0, g, g * np.exp(np.minimum(x, 0) / alpha))
 
 
 @rule(elementwise=True)
@@ -144,8 +145,8 @@ def hardsigmoid(x):
 @rule(elementwise=True)
 def hardswish(x):
     """x · hardsigmoid(x). Source: arXiv 1905.02244."""
-    return x * np.clip(x / 6 + 0.5, 0, 1), lambda g: np.where(
-        x <= -3, 0, np.where(x < 3, g * (x / 3 + 0.5), g)
+    return x * np.clip(x / 6 + 0.5, 0, 1), lambda g: where(
+        x <= -3, 0, where(x < 3, g * (x / 3 + 0.5), g)
     )
 
 
@@ -174,7 +175,7 @@ def softshrink(x, lambd=0.5):
 def hardshrink(x, lambd=0.5):
     """x where |x| > lambd, else 0."""
     outside = np.absolute(x) > lambd
-    return np.where(outside, x, 0), lambda g: g * outside
+    return where(outside, x, 0), lambda g: g * outside
 
 
 @rule()
@@ -197,7 +198,7 @@ def softmax(x, axis=-1, where=None):
 
 def require_mask(operation, name, mask, shape):
     """Refuse what is no array of booleans, or would stretch the numbers it stands for."""
-    if not isinstance(mask, np.ndarray) or mask.dtype != bool:
+    if getattr(getattr(mask, "dtype", None), "kind", "") != "b":
         raise DtypeError(
             operation, f"{name} is no mask", got=describe(mask), wanted="an array of booleans"
         )

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from tinygrad_tr.kernels import choosing
 from tinygrad_tr.rule import answers, rule
 
 __all__ = [
@@ -24,16 +25,25 @@ __all__ = [
 ]  # fmt: skip
 
 
+# Pullbacks that hold nothing: one for all operations, as a function of its own takes time to make.
+def same(g):
+    return g
+
+
+def opposite(g):
+    return -g
+
+
 @rule(np.add, symbol="+", linear=True)
 def add(x, y):
     """x + y."""
-    return x + y, lambda g: g, lambda g: g
+    return x + y, same, same
 
 
 @rule(np.subtract, symbol="−", linear=True)
 def subtract(x, y):
     """x − y."""
-    return x - y, lambda g: g, lambda g: -g
+    return x - y, same, opposite
 
 
 @rule(np.multiply, symbol="×")
@@ -52,14 +62,22 @@ def divide(x, y):
 @rule(np.power, symbol="^")
 def power(x, y):
     """xʸ. ∂/∂x = y xʸ⁻¹, and 0 where y = 0; ∂/∂y = xʸ ln x, and 0 where x = 0 ≤ y."""
-    out = x**y
+    out = raised(x, y)
     return out, lambda g: g * power_slope(x, y), lambda g: g * out * log_of_base(x, y)
+
+
+def raised(x, y):
+    """xʸ. Cubes and fourth powers as products: NumPy's power takes a hundred times as long."""
+    if y.__class__ is int and y in (3, 4):
+        square = x * x
+        return square * x if y == 3 else square * square
+    return x**y
 
 
 def power_slope(x, y):
     """∂xʸ/∂x. Where y = 0 the factor 0 must win even if x⁻¹ is infinite."""
     if isinstance(y, (int, float)):
-        return y * x ** (y - 1) if y else np.zeros_like(x)
+        return y * raised(x, y - 1) if y else np.zeros_like(x)
     zero = np.equal(y, 0)
     return np.where(zero, 0, y) * x ** np.where(zero, 1, y - 1)
 
@@ -74,13 +92,13 @@ def log_of_base(x, y):
 @rule(np.negative, symbol="−", linear=True)
 def negative(x):
     """−x."""
-    return -x, lambda g: -g
+    return -x, opposite
 
 
 @rule(np.positive, symbol="+", linear=True)
 def positive(x):
     """+x, a new Tensor of the same values."""
-    return +x, lambda g: g
+    return +x, same
 
 
 @rule(np.absolute, symbol="|·|", linear=True)
@@ -163,10 +181,10 @@ def clip(a, a_min=None, a_max=None, *, min=None, max=None):
 def where_(condition, x, y):
     """x where the condition holds, else y."""
     return (
-        np.where(condition, x, y),
+        choosing.where(condition, x, y),
         None,
-        lambda g: np.where(condition, g, 0),
-        lambda g: np.where(condition, 0, g),
+        lambda g: choosing.where(condition, g, 0),
+        lambda g: choosing.where(condition, 0, g),
     )
 
 
@@ -226,7 +244,7 @@ def step(ufunc, symbol=None):
     """The rule of a NumPy function whose derivative is 0 wherever it exists."""
 
     def function(*inputs):
-        return (ufunc(*inputs),)
+        return ufunc(*inputs), *[None] * len(inputs)
 
     function.__name__ = ufunc.__name__
     function.__doc__ = f"np.{ufunc.__name__}: computes, and stops the gradient."
@@ -268,7 +286,7 @@ lcm = step(np.lcm)
 @rule(elementwise=True)
 def round_(x, *, decimals=0):
     """x to the given number of decimals; stops the gradient."""
-    return (np.round(x, decimals),)
+    return np.round(x, decimals), None
 
 
 @answers(np.round, np.around)

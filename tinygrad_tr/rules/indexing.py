@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, DtypeError, IndexingError, ShapeError
-from tinygrad_tr.graph import constant
+from tinygrad_tr.graph import constant, value_of
 from tinygrad_tr.kernels import scattering
 from tinygrad_tr.operands import Defaults
 from tinygrad_tr.rule import answers, kernel, rule
@@ -282,7 +282,7 @@ def topk(x, k, axis=-1, largest=True):
             wanted=f"0 ≤ k ≤ {n}",
         )  # fmt: skip
     order = argsort(x, axis, descending=largest)
-    order = np.take(getattr(order, "value", order), np.arange(k), axis=axis)
+    order = np.take(value_of(order), np.arange(k), axis=axis)
     return take_along_axis(x, order, axis), order
 
 
@@ -310,7 +310,8 @@ def nonzero(x):
 
 def integers(operation, indices):
     """Indices as an integer array, out of an array, list or Tensor."""
-    array = np.asarray(getattr(indices, "value", indices))
+    array = value_of(indices)
+    array = array if hasattr(array, "dtype") else np.asarray(array)
     if array.size == 0 and array.dtype.kind == "f" and not hasattr(indices, "dtype"):
         array = array.astype(np.int64)
     if array.dtype.kind not in "iu":

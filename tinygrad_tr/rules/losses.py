@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_tr.kernels.exponentials import exponentials
+from tinygrad_tr.kernels.exponentials import exponentials, scaled
 from tinygrad_tr.rule import rule
 from tinygrad_tr.rules.activations import log_softmax
 
@@ -94,7 +94,7 @@ def cross_entropy(x, target, share, *, total):
 
     def to_x(g):
         part = g * share
-        a = e * (part / sums)[:, None]
+        a = scaled(e, part / sums)
         a[rows, target] -= part
         return a
 

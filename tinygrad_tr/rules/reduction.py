@@ -24,22 +24,26 @@ def sum(x, axis=None, *, keepdims=False):
     """Σ x. The gradient is spread over what was added."""
     shape = x.shape
     out = np.add.reduce(x, axis=axis, keepdims=keepdims)
-    return out, lambda g: spread(g.reshape(kept(shape, axes_of(shape, axis, "sum"))), shape)
+    return out, lambda g: spread(g.reshape(reduced_shape(shape, axis, "sum")), shape)
 
 
 @rule(np.mean, linear=True)
 def mean(x, axis=None, *, keepdims=False):
     """Σ x / n."""
     shape = x.shape
-    axes = axes_of(shape, axis, "mean")
-    within, n = kept(shape, axes), count(shape, axes)
+    n = x.size if axis is None else count(shape, axes_of(shape, axis, "mean"))
     if n == 0:
         raise ShapeError(
             "mean", "the mean of no numbers", got=f"shape {shape}, axis={axis}",
             wanted="at least one element along the axis",
         )  # fmt: skip
     out = np.add.reduce(x, axis=axis, keepdims=keepdims) / n
-    return out, lambda g: spread((g / n).reshape(within), shape)
+    return out, lambda g: spread((g / n).reshape(reduced_shape(shape, axis, "mean")), shape)
+
+
+def reduced_shape(shape, axis, operation):
+    """The shape with 1 for every axis that is reduced."""
+    return (1,) * len(shape) if axis is None else kept(shape, axes_of(shape, axis, operation))
 
 
 @rule(np.prod, symbol="Π")
@@ -179,7 +183,7 @@ def stops(function):
     """The rule of a reduction without a derivative."""
 
     def reduced(x, axis=None, *, keepdims=False):
-        return (np.asarray(function(x, axis=axis, keepdims=keepdims))[()],)
+        return np.asarray(function(x, axis=axis, keepdims=keepdims))[()], None
 
     reduced.__name__ = function.__name__
     reduced.__doc__ = f"np.{function.__name__}: computes, and stops the gradient."

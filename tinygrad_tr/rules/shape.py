@@ -26,14 +26,15 @@ def unbroadcast(g, shape):
     """The adjoint of broadcasting from `shape`: g summed over the stretched axes."""
     if g.shape == shape:
         return g
-    return g.sum(axis=kernels.stretched_axes(g.shape, shape)).reshape(shape)
+    g = g.sum(axis=kernels.stretched_axes(g.shape, shape))
+    return g if g.shape == shape else g.reshape(shape)
 
 
 @rule(linear=True)
 def broadcast_to_(x, *, shape):
     """x stretched to the shape; adjoint of the sum over the stretched axes."""
     before = x.shape
-    return kernels.spread(x, shape), lambda g: unbroadcast(g, before)
+    return spread(x, shape), lambda g: unbroadcast(g, before)
 
 
 @answers(np.broadcast_to, spread)
@@ -44,6 +45,8 @@ def broadcast_to(array, shape):
 
 def as_shape(shape):
     """A shape given as an integer or a sequence, as a tuple of integers."""
+    if isinstance(shape, (tuple, list)):
+        return tuple(map(int, shape))
     return (int(shape),) if np.ndim(shape) == 0 else tuple(map(int, shape))
 
 
@@ -51,7 +54,14 @@ def as_shape(shape):
 def reshape_(x, *, shape):
     """The same numbers, in C order, in another shape."""
     before = x.shape
-    return x.reshape(shape), lambda g: g.reshape(before)
+    try:
+        out = x.reshape(shape)
+    except ValueError:
+        raise ShapeError(
+            "reshape", f"{x.size} elements do not fill the shape {shape}", got=f"shape {before}",
+            wanted="as many elements as before, with at most one -1",
+        ) from None  # fmt: skip
+    return out, lambda g: g.reshape(before)
 
 
 @answers(np.reshape)
@@ -59,18 +69,7 @@ def reshape(a, shape, order="C"):
     """a in the new shape; one length may be −1, to be found. Only C order."""
     if order != "C":
         raise ArgumentError("reshape", "only C order", got=f"order={order!r}", wanted="order='C'")
-    shape, before = as_shape(shape), np.shape(a)
-    unknown = shape.count(-1)
-    known = math.prod(n for n in shape if n != -1)
-    fits = known and math.prod(before) % known == 0 if unknown else known == math.prod(before)
-    if unknown > 1 or (not fits and not (unknown and known == 0 == math.prod(before))):
-        raise ShapeError(
-            "reshape",
-            f"{math.prod(before)} elements do not fill the shape {shape}",
-            got=f"shape {before}",
-            wanted="as many elements as before, with at most one -1",
-        )
-    return reshape_(a, shape=shape)
+    return reshape_(a, shape=as_shape(shape))
 
 
 @answers(np.ravel)
@@ -98,11 +97,10 @@ def flatten(a, start_dim=0, end_dim=-1):
 @rule(np.transpose, symbol="ᵀ", linear=True)
 def transpose(x, axes=None):
     """The axes in another order, reversed for None."""
-    out = np.transpose(x, axes)
     if axes is None:
-        return out, lambda g: np.transpose(g)
+        return x.T, lambda g: g.T
     inverse = tuple(np.argsort(np.array(axes) % x.ndim))
-    return out, lambda g: np.transpose(g, inverse)
+    return np.transpose(x, axes), lambda g: np.transpose(g, inverse)
 
 
 @rule(np.swapaxes, linear=True)
@@ -354,7 +352,7 @@ def astype(x, dtype):
 @rule(np.copy, linear=True)
 def copy(x):
     """The same numbers in memory of their own."""
-    return np.array(x, copy=True)[()], lambda g: g
+    return x.copy(), lambda g: g
 
 
 # Facts about an array that NumPy's own functions ask for.

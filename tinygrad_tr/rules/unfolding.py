@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tinygrad_tr.kernels import unfolding as kernels
-from tinygrad_tr.rule import rule
+from tinygrad_tr.rule import kernel, rule
+
+unfolded, folded = kernel(kernels.unfold), kernel(kernels.fold)
 
 
 @rule(linear=True)
@@ -12,7 +14,7 @@ def unfold(x, *, kernel, positions, stride, padding, dilation):
     facts = {"stride": stride, "padding": padding, "dilation": dilation}
     size = x.shape[2:]
     return (
-        kernels.unfold(x, kernel=kernel, positions=positions, **facts),
+        unfolded(x, kernel=kernel, positions=positions, **facts),
         lambda g: fold(g, size=size, **facts),
     )
 
@@ -24,6 +26,6 @@ def fold(x, *, size, stride, padding, dilation):
     axes = len(size)
     kernel, positions = x.shape[2 : 2 + axes], x.shape[2 + axes :]
     return (
-        kernels.fold(x, size=size, **facts),
+        folded(x, size=size, **facts),
         lambda g: unfold(g, kernel=kernel, positions=positions, **facts),
     )

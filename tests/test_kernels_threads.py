@@ -1,0 +1,129 @@
+"""How many threads share the work, which kernels do it, and the threads of matrix products."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import tinygrad_tr as tt
+from tinygrad_tr.kernels import compiled, openblas, threads
+
+
+@pytest.fixture
+def number():
+    """Puts back how many threads there were."""
+    before = tt.get_num_threads()
+    yield
+    tt.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("number")
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_work_is_shared_among_as_many_threads_as_were_set(n):
+    tt.set_num_threads(n)
+    assert tt.get_num_threads() == n
+    meeting = threading.Barrier(n, timeout=20)  # breaks unless all come at the same time
+    assert len(threads.in_parts(10, lambda *_: meeting.wait())) == n
+
+
+@pytest.mark.usefixtures("number")
+def test_work_inside_a_part_may_be_shared_again():
+    tt.set_num_threads(3)
+    sums = threads.in_parts(3, lambda a, b: sum(threads.in_parts(3, lambda c, d: d - c)))
+    assert sums == [3, 3, 3]
+
+
+def in_fresh_process(code, **environment):
+    known = {k: v for k, v in os.environ.items() if k not in ("OMP_NUM_THREADS", openblas.PATIENCE)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, check=True, env={**known, **environment},
+    )  # fmt: skip
+    return done.stdout.split()
+
+
+def test_at_first_there_is_a_thread_for_every_processor_or_as_many_as_the_environment_says():
+    code = "import tinygrad_tr as tt; print(tt.get_num_threads())"
+    (every,) = in_fresh_process(code)
+    assert int(every) == min(threads.MOST, threads.processors())
+    assert in_fresh_process(code, OMP_NUM_THREADS="1") == ["1"]
+    assert in_fresh_process(code, OMP_NUM_THREADS="100000") == [every]
+
+
+@pytest.mark.parametrize("n", [0, -1, 10_000])
+def test_a_number_of_threads_that_cannot_be_is_refused(n):
+    with pytest.raises(tt.ArgumentError, match="1 to 256"):
+        tt.set_num_threads(n)
+
+
+def test_matrix_products_are_right_after_their_threads_were_told_to_rest():
+    code = (
+        "import os, numpy as np; x = np.arange(10000.0).reshape(100, 100); before = x @ x\n"
+        "import tinygrad_tr; print(np.array_equal(x @ x, before))\n"
+        f"print({openblas.PATIENCE!r} in os.environ)"
+    )
+    assert in_fresh_process(code) == ["True", "False"]
+
+
+def test_the_threads_of_products_are_left_alone_while_other_threads_run(monkeypatch):
+    monkeypatch.delenv(openblas.PATIENCE, raising=False)
+    monkeypatch.setattr(openblas, "library", None)  # to look at it would raise
+    end = threading.Event()
+    other = threading.Thread(target=end.wait)
+    other.start()
+    try:
+        openblas.let_idle_threads_rest()
+    finally:
+        end.set()
+        other.join()
+
+
+def test_what_the_user_set_for_the_threads_of_products_stays(monkeypatch):
+    monkeypatch.setenv(openblas.PATIENCE, "26")
+    monkeypatch.setattr(openblas, "library", None)
+    openblas.let_idle_threads_rest()
+
+
+def test_another_library_of_products_may_know_none_of_the_functions(monkeypatch):
+    monkeypatch.delenv(openblas.PATIENCE, raising=False)
+    monkeypatch.setattr(openblas, "library", lambda: object())
+    openblas.let_idle_threads_rest()
+    openblas.set_num_threads(2)
+
+
+# ------------------------------------------------------------------ which kernels
+
+
+LARGE = np.zeros((200, 200), np.float32)
+
+
+@pytest.mark.skipif(not compiled.available(), reason="needs numba")
+def test_kernels_can_be_chosen_for_a_block_or_from_now_on():
+    assert compiled.worthwhile(LARGE)
+    with tt.kernels.use("numpy"):
+        assert not compiled.worthwhile(LARGE)
+        with tt.kernels.use("numba"):
+            assert compiled.worthwhile(LARGE)
+        assert not compiled.worthwhile(LARGE)
+    assert compiled.worthwhile(LARGE)
+    tt.kernels.use("numpy")
+    try:
+        assert not compiled.worthwhile(LARGE)
+    finally:
+        tt.kernels.use("numba")
+
+
+def test_unknown_kernels_are_refused():
+    with pytest.raises(tt.ArgumentError, match="numpy or numba"):
+        tt.kernels.use("fortran")
+
+
+def test_compiled_kernels_need_a_compiler(monkeypatch):
+    monkeypatch.setattr(compiled, "available", lambda: False)
+    with pytest.raises(tt.MissingDependencyError, match=r"tinygrad_tr\[fast\]"):
+        tt.kernels.use("numba")

@@ -1,0 +1,165 @@
+"""The product that compiled convolutions and recurrences are made of, its sums held in registers.
+
+    sums[i, j] += Σ a[places[i] + k] · b[taps[k] + j]     over k, for eight i
+
+A row of b is any stretch of memory: the row of a matrix, or the rows of an image, shifted as a
+tap of a filter sees them. So it is both a product of matrices and a convolution that needs no
+matrix of windows.
+
+The compiler would load and store the sums for every k, as it cannot know that they fit the
+registers. So this one loop is written in the compiler's own language: for all k, a *tile* of the
+sums stays in registers, and each k takes three vectors of b and one number of a for each row.
+That is within a few percent of what the processor's arithmetic can do.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+Array = Any
+Value = Any  # a number or an address that will be there when the loop runs
+
+ROWS = 8
+VECTORS = 3  # eight rows of three vectors leave a few of 32 registers, four rows of 16
+LINE = 16  # numbers in a line of the cache; so many columns always lie side by side in b
+
+
+class Shape(NamedTuple):
+    """Of a tile: as many rows of as many vectors of as many numbers."""
+
+    rows: int
+    vectors: int
+    lanes: int
+
+
+class AddProducts:
+    """add_products(sums, a, places, b, taps, gaps, columns), for other loops to call.
+
+    sums is (8, at least so many columns), the other arrays have one axis; all are in one piece.
+    `gaps` may be None; else every 16 columns are read from so many numbers further on in b.
+    """
+
+    @staticmethod
+    @functools.cache
+    def machine_code() -> Callable[..., Any]:
+        from llvmlite import binding
+        from numba import types
+        from numba.extending import intrinsic
+
+        large = binding.get_host_cpu_features().get("avx512f", False)
+        vector, rows = (64, ROWS) if large else (32, ROWS // 2)  # bytes; of 32 or 16 registers
+
+        def add_products(
+            typing: Any, sums: Any, a: Any, places: Any, b: Any, taps: Any, gaps: Any, columns: Any
+        ) -> tuple[Any, Callable[..., Any]]:
+            lanes = vector // (sums.dtype.bitwidth // 8)
+            shapes = [Shape(rows, VECTORS, lanes), Shape(rows, 2, lanes)]
+            while lanes:
+                shapes.append(Shape(ROWS, 1, lanes))
+                lanes //= 2
+
+            def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+                arrays = [
+                    context.make_array(kind)(context, builder, value)
+                    if isinstance(kind, types.Array)
+                    else None
+                    for kind, value in zip(signature.args[:6], values[:6], strict=True)
+                ]
+                number = context.get_data_type(sums.dtype)
+                write(builder, number, *arrays, values[6], shapes)
+                return context.get_dummy_value()
+
+            return types.void(sums, a, places, b, taps, gaps, columns), generate
+
+        return intrinsic(add_products)  # type: ignore[no-any-return]
+
+
+add_products: Any = AddProducts()
+
+
+def write(
+    builder: Any, number: Any, sums: Any, a: Any, places: Any, b: Any, taps: Any, gaps: Any,
+    columns: Value, shapes: list[Shape],
+) -> None:  # fmt: skip
+    """Tiles of the first shape over as many columns as they fit, over the others of the next."""
+    from llvmlite import ir
+    from numba.core import cgutils
+
+    whole = columns.type
+    width = builder.extract_value(sums.shape, 1)
+
+    def factor(i: int) -> Value:
+        return builder.gep(a.data, [builder.load(builder.gep(places.data, [whole(i)]))])
+
+    def target(i: int, j: Value) -> Value:
+        return builder.gep(sums.data, [builder.add(builder.mul(width, whole(i)), j)])
+
+    def column(j: Value) -> Value:
+        if gaps is None:
+            return builder.gep(b.data, [j])
+        gap = builder.load(builder.gep(gaps.data, [builder.sdiv(j, whole(LINE))]))
+        return builder.gep(b.data, [builder.add(j, gap)])
+
+    first = whole(0)
+    for shape in shapes:
+        last = builder.sub(columns, left_over(builder, builder.sub(columns, first), shape))
+        for top in range(0, ROWS, shape.rows):
+            rows = range(top, top + shape.rows)
+            factors = [factor(i) for i in rows]
+            step = whole(shape.vectors * shape.lanes)
+            with cgutils.for_range_slice(builder, first, last, step) as (j, _):
+                parts = [builder.add(j, whole(v * shape.lanes)) for v in range(shape.vectors)]
+                targets = [[target(i, part) for part in parts] for i in rows]
+                vector = ir.VectorType(number, shape.lanes)
+                tile(builder, vector, targets, factors, [column(part) for part in parts], taps)
+        first = last
+
+
+def left_over(builder: Any, columns: Value, shape: Shape) -> Value:
+    """How many columns are left for narrower tiles; of four vectors all: they are two and two."""
+    whole = columns.type
+    step = whole(shape.vectors * shape.lanes)
+    rest = builder.srem(columns, step)
+    if shape.vectors < VECTORS:
+        return rest
+    single = builder.icmp_signed("==", builder.sdiv(rest, whole(shape.lanes)), whole(1))
+    before = builder.icmp_signed(">=", columns, step)
+    more = builder.select(builder.and_(single, before), step, whole(0))
+    return builder.add(rest, more)
+
+
+def tile(
+    builder: Any, vector: Any, targets: list[list[Value]], factors: list[Value],
+    columns: list[Value], taps: Any,
+) -> None:  # fmt: skip
+    """What is at the targets += Σ what is at the factors · what the taps see of the columns."""
+    from llvmlite import ir
+    from numba.core import cgutils
+
+    index = ir.IntType(32)
+    everywhere = ir.VectorType(index, vector.count)(None)
+
+    def at(place: Value) -> Value:
+        return builder.bitcast(place, vector.as_pointer())
+
+    def load(place: Value) -> Value:
+        return builder.load(at(place), align=1)
+
+    kept = [[cgutils.alloca_once_value(builder, load(place)) for place in row] for row in targets]
+    with cgutils.for_range(builder, taps.nitems) as step:
+        tap = builder.load(builder.gep(taps.data, [step.index]))
+        x = [load(builder.gep(column, [tap])) for column in columns]
+        for factor, sums in zip(factors, kept, strict=True):
+            one = builder.load(builder.gep(factor, [step.index]))
+            one = builder.insert_element(vector(ir.Undefined), one, index(0))
+            w = builder.shuffle_vector(one, one, everywhere)
+            for place, numbers in zip(sums, x, strict=True):
+                # Rounded once: "contract" makes one instruction of both.
+                product = builder.fmul(w, numbers, flags=("contract",))
+                total = builder.fadd(builder.load(place), product, flags=("contract",))
+                builder.store(total, place)
+    for row, sums in zip(targets, kept, strict=True):
+        for target, place in zip(row, sums, strict=True):
+            builder.store(builder.load(place), at(target), align=1)

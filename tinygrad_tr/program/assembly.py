@@ -1,0 +1,209 @@
+"""The text of a program: one function in Python, a line for every step.
+
+Names: v values, b buffers, c constants, t Tensors from outside, f functions, l loops.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_tr.graph import constant
+from tinygrad_tr.kernels import compiled as compilers
+from tinygrad_tr.kernels.scattering import Rows
+from tinygrad_tr.kernels.threads import in_parts
+
+from .effects import called, constant_of, forget_grad, keep_grad, read
+from .fusion import Loop, Step
+from .loop_text import source_of
+from .loops import compiled
+from .memory import Layout
+from .tape import Method, Operation, Value
+
+INFIX = {
+    np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.less: "<",
+    np.greater: ">", np.less_equal: "<=", np.greater_equal: ">=", np.equal: "==",
+    np.not_equal: "!=",
+}  # fmt: skip
+"""Between NumPy's numbers, signs cost a tenth of the functions."""
+
+PARALLEL = 1 << 15  # numbers in a loop from which on two cores are faster than one
+
+
+class Stale(Exception):  # noqa: N818  a signal: the program was made for other Tensors
+    """A Tensor from outside has another shape or dtype than it had."""
+
+
+class Writer:
+    """Lines, and what the names in them stand for."""
+
+    def __init__(self, layout: Layout, arguments: Sequence[Value]) -> None:
+        self.layout = layout
+        self.lines: list[str] = []
+        self.names: dict[str, Any] = {
+            "empty": np.empty, "constant": constant, "fit": fit, "share": share, "Rows": Rows,
+        }  # fmt: skip
+        self.known: dict[int, str] = {}
+        self.values = {value: f"v{i}" for i, value in enumerate(arguments)}
+        for value, array in layout.arrays().items():
+            self.values[value] = self.value_name(value)
+            self.names[f"b{self.values[value][1:]}"] = array
+            self.names[f"flat_b{self.values[value][1:]}"] = array.reshape(-1)
+
+    def value_name(self, value: Value) -> str:
+        return self.values.setdefault(value, f"v{len(self.values)}")
+
+    def constant_name(self, thing: Any, letter: str = "c") -> str:
+        """A name for what is the same in every run."""
+        if id(thing) not in self.known:
+            self.known[id(thing)] = f"{letter}{len(self.known)}"
+            self.names[self.known[id(thing)]] = thing
+        return self.known[id(thing)]
+
+    def tensor(self, x: Any) -> str:
+        """The name of a Tensor from outside, or of the argument that is one."""
+        return self.value_name(x) if isinstance(x, Value) else self.constant_name(x, "t")
+
+    def text(self, tree: Any) -> str:
+        """A tree of arguments, written out."""
+        if isinstance(tree, Value):
+            return self.value_name(tree)
+        if type(tree) is tuple:
+            return f"({''.join(f'{self.text(part)}, ' for part in tree)})"
+        if type(tree) is list:
+            return f"[{', '.join(map(self.text, tree))}]"
+        if type(tree) is dict:
+            return f"{{{', '.join(f'{k!r}: {self.text(part)}' for k, part in tree.items())}}}"
+        if type(tree) is Rows:
+            return f"Rows({self.text(tree.parts)}, {tree.shape})"
+        if type(tree) in (bool, int, str, type(None)):
+            return repr(tree)
+        return self.constant_name(tree)
+
+    def target(self, made: Any) -> str:
+        """What a call is assigned to."""
+        if isinstance(made, Value):
+            return self.value_name(made)
+        if isinstance(made, (tuple, list)) and made:
+            return f"({''.join(f'{self.target(part)}, ' for part in made)})"
+        return "_"
+
+    def write(self, line: str) -> None:
+        self.lines.append(f"    {line}")
+
+    # ------------------------------------------------------------------ steps
+
+    def operation(self, done: Operation) -> None:
+        if done.function is read:
+            (tensor,) = done.inputs
+            out, name = self.target(done.made), self.tensor(tensor)
+            self.write(f"{out} = {name}.value")
+            if not isinstance(tensor, Value):
+                array = self.constant_name(tensor.value, "a")
+                self.write(f"if {out} is not {array}: fit({name}, {array})")
+        elif done.function is forget_grad:
+            self.write(f"{self.tensor(done.inputs[0])}._grad = None")
+        elif done.function is keep_grad:
+            tensor, g = done.inputs
+            made = self.text(g) if isinstance(g, Rows) else f"constant({self.text(g)})"
+            self.write(f"{self.tensor(tensor)}._grad = {made}")
+        elif done.made is None:
+            self.write(self.call(done))
+        elif done.outputs[0] in self.layout.places:
+            name = self.target(done.made)
+            self.write(f"{name} = b{name[1:]}")
+            self.write(self.call(done, f", out={name}"))
+        else:
+            self.write(f"{self.target(done.made)} = {self.call(done)}")
+
+    def call(self, done: Operation, out: str = "") -> str:
+        """The operation as an expression."""
+        inputs, function = done.inputs, done.function
+        if function is constant_of:
+            return self.text(inputs[0])
+        if function is called:
+            return f"{self.text(inputs[0])}({', '.join(map(self.text, inputs[1:]))})"
+        if function is operator.getitem:
+            return f"{self.text(inputs[0])}[{self.text(inputs[1])}]"
+        is_number = isinstance(done.made, Value) and done.made.shape == ()
+        if function in INFIX and is_number and not done.keywords:
+            return f"{self.text(inputs[0])} {INFIX[function]} {self.text(inputs[1])}"
+        terms = [self.text(x) for x in inputs]
+        terms += [f"{name}={self.text(x)}" for name, x in done.keywords.items()]
+        if isinstance(function, Method):
+            return f"{terms[0]}.{function.__name__}({', '.join(terms[1:])})"
+        return f"{self.constant_name(function, 'f')}({', '.join(terms)}{out})"
+
+    def loop(self, loop: Loop) -> None:
+        text, lengths = source_of(loop)
+        kinds = tuple(value.dtype.char for value in (*loop.reads, *loop.outputs))
+        name = self.constant_name(compiled(text, kinds), "l")
+        flat = []
+        for value in loop.outputs:
+            own = self.value_name(value)
+            if value in self.layout.places:
+                self.write(f"{own} = b{own[1:]}")
+            else:
+                dtype = self.constant_name(value.dtype)
+                self.write(f"{own} = empty({value.shape}, {dtype})")
+        for value in (*loop.reads, *loop.outputs):
+            own = self.value_name(value)
+            if value in self.layout.places:
+                flat.append(f"flat_b{own[1:]}")
+            elif value.shape == ():
+                flat.append(f"{own}.reshape(1)")
+            else:
+                flat.append(f"{own}.ravel()")
+        sizes = ", ".join(map(str, lengths))
+        if np.prod(lengths) < PARALLEL:
+            self.write(f"{name}(0, {lengths[0]}, {sizes}, {', '.join(flat)})")
+        else:
+            self.write(f"share({name}, {lengths[0]}, {sizes}, {', '.join(flat)})")
+
+    def forget(self, i: int, step: Step) -> None:
+        """Let go of what no later step needs."""
+        gone = [
+            self.values[value]
+            for value in dict.fromkeys([*step.reads, *step.outputs])
+            if self.layout.last_use.get(value) == i and value not in self.layout.places
+            and value in self.values
+        ]  # fmt: skip
+        if gone:
+            self.write(f"del {', '.join(gone)}")
+
+
+def share(loop: Callable[..., None], length: int, *rest: Any) -> None:
+    """The loop over the first axis, on all cores."""
+    in_parts(length, lambda first, last: loop(first, last, *rest))
+
+
+def fit(tensor: Any, before: Any) -> None:
+    """Refuse a Tensor that is no longer like the one that the program was made with."""
+    if tensor.value.shape != before.shape or tensor.value.dtype != before.dtype:
+        raise Stale
+
+
+def assembled(
+    steps: Sequence[Step], layout: Layout, arguments: Sequence[Value], results: Any
+) -> tuple[Callable[..., Any], str]:
+    """The program as a function of its arguments, and its text."""
+    writer = Writer(layout, arguments)
+    for i, step in enumerate(steps):
+        if isinstance(step, Loop):
+            writer.loop(step)
+        else:
+            writer.operation(step)
+        writer.forget(i, step)
+    inputs = ", ".join(writer.values[value] for value in arguments)
+    text = "\n".join(
+        [f"def program({inputs}):", *writer.lines, f"    return {writer.text(results)}", ""]
+    )
+    exec(compile(text, "<program>", "exec"), writer.names)
+    return writer.names["program"], text
+
+
+def loops_possible() -> bool:
+    return compilers.available()

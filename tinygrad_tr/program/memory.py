@@ -1,0 +1,118 @@
+"""Which memory the arrays of a program take: buffers made once, for as long as each is needed.
+
+An array lives until the last step that reads it, or a view of it, or that calls a pullback which
+holds it. What leaves the program (results, gradients) is new in every run; everything else that
+a loop or one of NumPy's functions writes into goes to a buffer, and arrays whose lives do not
+overlap share one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .effects import keep_grad
+from .fusion import Loop, Step
+from .tape import Operation, Value
+
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+
+
+@dataclass
+class Layout:
+    """Where each value that has a place lies: the number of its buffer, and how large they are."""
+
+    places: dict[Value, int]
+    sizes: list[int]
+    last_use: dict[Value, int]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(self.sizes)
+
+    def arrays(self) -> dict[Value, np.ndarray[Any, Any]]:
+        """The buffers, allocated, as the arrays of the values that lie in them."""
+        buffers = [aligned(size) for size in self.sizes]
+        return {
+            value: buffers[place][: value.nbytes].view(value.dtype).reshape(value.shape)
+            for value, place in self.places.items()
+        }
+
+
+def aligned(size: int) -> np.ndarray[Any, Any]:
+    raw = np.empty(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size]
+
+
+def laid_out(steps: Sequence[Step], results: Collection[Value]) -> Layout:
+    """The lives of all values, and a buffer for each that can have one."""
+    last_use = lives(steps, results)
+    end = len(steps)
+    places: dict[Value, int] = {}
+    sizes: list[int] = []
+    free: list[int] = []
+    ending: dict[int, list[int]] = {}
+    for i, step in enumerate(steps):
+        for value in writable(step):
+            if last_use.get(value, end) >= end:
+                continue
+            place = fitting(free, sizes, value.nbytes)
+            if place is None:
+                place = len(sizes)
+                sizes.append(value.nbytes)
+            else:
+                free.remove(place)
+                sizes[place] = max(sizes[place], value.nbytes)
+            places[value] = place
+            ending.setdefault(max(i, last_use[value]), []).append(place)
+        free += ending.pop(i, [])
+    return Layout(places, sizes, last_use)
+
+
+def fitting(free: Sequence[int], sizes: Sequence[int], wanted: int) -> int | None:
+    """The smallest free buffer that is large enough; else the largest, which then grows."""
+    if not free:
+        return None
+    enough = [place for place in free if sizes[place] >= wanted]
+    if enough:
+        return min(enough, key=lambda place: sizes[place])
+    return max(free, key=lambda place: sizes[place])
+
+
+def writable(step: Step) -> list[Value]:
+    """What a step can be told to write into an array that is there already."""
+    if isinstance(step, Loop):
+        return step.outputs
+    if not isinstance(step.function, np.ufunc) or step.keywords or not step.pure:
+        return []
+    (*others, out) = step.outputs
+    return [out] if not others and out.fresh and out.shape else []
+
+
+def lives(steps: Sequence[Step], results: Collection[Value]) -> dict[Value, int]:
+    """The number of the last step that needs the memory of a value; what leaves has no last."""
+    end = len(steps)
+    last_use = dict.fromkeys(results, end)
+    for i in range(end - 1, -1, -1):
+        step = steps[i]
+        held = i
+        if isinstance(step, Operation):
+            if step.function is keep_grad or step.barrier:
+                held = end
+            else:
+                # A view, or a pullback that holds what it was made with, keeps the memory.
+                held = max([i, *(last_use.get(out, i) for out in step.outputs if keeps(step, out))])
+        for value in step.reads:
+            last_use[value] = max(last_use.get(value, 0), held)
+        for out in step.outputs:
+            last_use.setdefault(out, i)
+    return last_use
+
+
+def keeps(step: Operation, out: Value) -> bool:
+    """Whether an output may hold on to the memory of what the step read."""
+    return not out.fresh or out.shape is None
