@@ -348,6 +348,30 @@ def test_a_page_shows_the_plots_that_stand_beside_it(tmp_path, monkeypatch, caps
 
 
 @pytest.mark.parametrize(
+    ("arguments", "heading"),
+    [
+        (["--memory", "--only", "adam"], "Peak memory"),
+        (["--first-call", "--only", "adam"], "Starting"),
+        (["--imports"], "Time of an import"),
+        (["--rules", "--only", "tanh", "conv"], "All other rules"),
+        (["--scaling", "--only", "few"], "Scaling"),
+    ],
+)
+def test_the_command_measures_what_it_is_asked_for_and_nothing_else(
+    arguments, heading, tmp_path, monkeypatch, capsys, no_pause
+):
+    few = Curve("few", "operations", "chain", (4, 8), lambda n: workloads.chain(3, blocks=n // 4))
+    monkeypatch.setattr(workloads, "CURVES", [few])
+    for module in (processes, first_calls):
+        monkeypatch.setattr(module, "fresh", lambda *arguments, **variables: "4096")
+    cli.main([*arguments, "--against", BY_HAND, "--seconds", "0.01", "--json", f"{tmp_path}/n"])
+    assert heading in capsys.readouterr().out
+    kinds = {"machine", "versions", "seconds"}
+    (kind,) = set(json.loads((tmp_path / "n").read_text())) - kinds
+    assert kind in {"memory", "first-calls", "imports", "rules", "scaling"}
+
+
+@pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--only", "resnet-9000"], "no 'resnet-9000' among scalar, chain-10"),

@@ -241,7 +241,7 @@ def gradient_difference(
         J = loss()
         check_output("gradient_difference", J, scalar=True)
         require_repeatable(J.item(), loss().item())
-        gradients = gradients_or_zeros(J, list(named.values()), None, False)
+        gradients = gradients_or_zeros([J], list(named.values()), [None], False)
         numeric = [slopes_of(loss, theta, eps) for theta in named.values()]
     analytic = [g.numpy() for g in gradients]
     each = map(relative_difference, analytic, numeric)

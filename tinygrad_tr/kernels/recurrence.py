@@ -10,6 +10,7 @@ flows. With NumPy, and in the loops of kernels/recurrence_loops.py; both keep th
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from tinygrad_tr.kernels import compiled
 from tinygrad_tr.kernels import recurrence_loops as loops
 from tinygrad_tr.kernels.shifted_rows import scratch, upwards
 from tinygrad_tr.kernels.threads import in_parts
+from tinygrad_tr.kernels.tiles import LINE
 
 Array = Any
 Gradients = tuple[Array | None, ...]
@@ -209,31 +211,43 @@ def gru_with_numpy(
 # ------------------------------------------------------------------ in loops
 
 
-def in_groups(loop: Callable[..., None], rows: int, widths: tuple[int, int], *arrays: Any) -> None:
-    """Run the loop over all groups of eight sequences, with scratch of eight rows twice."""
+def in_groups(loop: Callable[..., None], rows: int, widths: Sequence[int], *arrays: Any) -> None:
+    """Run the loop over all groups of eight sequences, with scratch of eight rows."""
 
     def work(first: int, last: int) -> None:
-        left, right = (scratch(loops.GROUP, width, np.float32) for width in widths)
-        loop(*arrays, left, right, first, last)
+        loop(*arrays, *(scratch(loops.GROUP, width, np.float32) for width in widths), first, last)
 
     in_parts(-(-rows // loops.GROUP), work, each=4)
 
 
-def side_by_side(W: Array, U: Array) -> Array:
-    """[W U], with zeros between them up to a multiple of four: what they multiply is [x h]."""
-    D = W.shape[1]
-    return np.concatenate([W, np.zeros((len(W), -D % 4), W.dtype), U], axis=1)
-
-
 def in_rows(weight: Array) -> tuple[Array, Array]:
-    """The rows of a weight and where in memory they begin, each at the start of a cache line.
-
-    There is a multiple of four: what comes after the last is multiplied by 0.
-    """
+    """The rows of a weight, with zeros up to whole lines of the cache, and where each begins."""
     n, width = weight.shape
-    rows = scratch(upwards(n, 4), width, weight.dtype)
-    rows[:n, :width], rows[n:] = weight, 0
-    return rows, np.arange(len(rows)) * rows.shape[1]
+    rows = scratch(n, width, weight.dtype)
+    rows[:, :width], rows[:, width:] = weight, 0
+    return rows.ravel(), np.arange(n) * rows.shape[1]
+
+
+def written_out(b: Array | None, width: int) -> Array:
+    """The bias, with zeros up to whole lines of the cache."""
+    whole = np.zeros(upwards(width, LINE), np.float32)
+    if b is not None:
+        whole[:width] = b
+    return whole
+
+
+def products(to_z: Array, *inputs: Array) -> list[Array]:
+    """As `product` for each of the inputs, while to_z passes through the cache once."""
+    x = np.concatenate(inputs, axis=2).reshape(-1, sum(x.shape[2] for x in inputs))
+    to_z = to_z.reshape(-1, to_z.shape[2])
+    out = np.empty((upwards(x.shape[1], loops.GROUP), to_z.shape[1]), np.float32)
+
+    def work(first: int, last: int) -> None:
+        loops.to_weights(x, to_z, out, scratch(loops.GROUP, loops.BLOCK, np.float32), first, last)
+
+    in_parts(len(out) // loops.GROUP, work)
+    ends = itertools.accumulate(x.shape[2] for x in inputs)
+    return [np.ascontiguousarray(rows.T) for rows in np.split(out, list(ends))[:-1]]
 
 
 def always(going: Array | None) -> Array:
@@ -245,32 +259,25 @@ def contiguous(g: Array | None, shape: tuple[int, ...]) -> Array:
     return np.zeros(shape, np.float32) if g is None else np.ascontiguousarray(g, np.float32)
 
 
-def written_out(b: Array | None, width: int) -> Array:
-    return np.zeros(width, np.float32) if b is None else np.ascontiguousarray(b)
-
-
 def rnn_in_loops(
     x: Array, h: Array, W: Array, U: Array, b: Array | None, going: Array | None, relu: bool
 ) -> Run:
-    (steps, N, _), H = x.shape, h.shape[1]
-    states, goes, both = beginning(steps, h), always(going), side_by_side(W, U)
-    rows, taps = in_rows(both.T)
+    (steps, N, D), H, x = x.shape, h.shape[1], np.ascontiguousarray(x)
+    states, goes = beginning(steps, h), always(going)
     in_groups(
-        loops.rnn_steps, N, (len(rows), H),
-        np.ascontiguousarray(x), rows, taps, written_out(b, H), goes, relu, states,
+        loops.rnn_steps, N, (H,),
+        x, in_rows(W.T), in_rows(U.T), written_out(b, H), goes, relu, states,
     )  # fmt: skip
 
     def back(g: Sequence[Array | None]) -> Gradients:
-        to_x, to_z, to_h = (
-            np.empty(x.shape, x.dtype),
-            np.empty_like(states[1:]),
-            ending(g[1], states),
-        )
+        to_x, to_z, to_h = np.empty_like(x), np.empty_like(states[1:]), ending(g[1], states)
         in_groups(
-            loops.rnn_back, N, (upwards(H, 4), both.shape[1]),
-            contiguous(g[0], to_z.shape), *in_rows(both), goes, relu, states, to_x, to_z, to_h,
+            loops.rnn_back, N, (H, D),
+            contiguous(g[0], to_z.shape), in_rows(W), in_rows(U), goes, relu, states,
+            to_x, to_z, to_h,
         )  # fmt: skip
-        return to_x, to_h, product(to_z, x), product(to_z, states[:-1]), total(to_z, b)
+        to_W, to_U = products(to_z, x, states[:-1])
+        return to_x, to_h, to_W, to_U, total(to_z, b)
 
     return (outputs(states, going), states[-1].copy()), back
 
@@ -278,26 +285,23 @@ def rnn_in_loops(
 def lstm_in_loops(
     x: Array, h: Array, c: Array, W: Array, U: Array, b: Array | None, going: Array | None
 ) -> Run:
-    (steps, N, _), H = x.shape, c.shape[1]
-    states, cells = beginning(steps, h), beginning(steps, c)
+    (steps, N, D), H, x = x.shape, c.shape[1], np.ascontiguousarray(x)
+    states, cells, goes = beginning(steps, h), beginning(steps, c), always(going)
     gates, curved = np.empty((steps, N, 4 * H), x.dtype), np.empty((steps, N, H), x.dtype)
-    goes, both = always(going), side_by_side(W, U)
-    rows, taps = in_rows(both.T)
     in_groups(
-        loops.lstm_steps, N, (len(rows), 4 * H),
-        np.ascontiguousarray(x), rows, taps, written_out(b, 4 * H), goes,
-        states, cells, gates, curved,
+        loops.lstm_steps, N, (4 * H,),
+        x, in_rows(W.T), in_rows(U.T), written_out(b, 4 * H), goes, states, cells, gates, curved,
     )  # fmt: skip
 
     def back(g: Sequence[Array | None]) -> Gradients:
-        to_x, to_z = np.empty(x.shape, x.dtype), np.empty_like(gates)
+        to_x, to_z = np.empty_like(x), np.empty_like(gates)
         to_h, to_c = ending(g[1], states), ending(g[2], cells)
         in_groups(
-            loops.lstm_back, N, (4 * H, both.shape[1]),
-            contiguous(g[0], curved.shape), *in_rows(both), goes, cells, gates, curved,
+            loops.lstm_back, N, (H, D),
+            contiguous(g[0], curved.shape), in_rows(W), in_rows(U), goes, cells, gates, curved,
             to_x, to_z, to_h, to_c,
         )  # fmt: skip
-        to_W, to_U = product(to_z, x), product(to_z, states[:-1])
+        to_W, to_U = products(to_z, x, states[:-1])
         return to_x, to_h, to_c, to_W, to_U, total(to_z, b), None
 
     return (outputs(states, going), states[-1].copy(), cells[-1].copy()), back
@@ -307,31 +311,24 @@ def gru_in_loops(
     x: Array, h: Array, W: Array, U: Array, b: Array | None, b_state: Array | None,
     going: Array | None,
 ) -> Run:  # fmt: skip
-    (steps, N, D), H = x.shape, h.shape[1]
-    states, gates = beginning(steps, h), np.empty((steps, N, 3 * H), x.dtype)
-    inner, goes = np.empty((steps, N, H), x.dtype), always(going)
-    # To r and u both contribute; to h̃ the inputs, and the states to what r is multiplied with.
-    both = side_by_side(
-        np.concatenate([W, np.zeros((H, D), x.dtype)]),
-        np.concatenate([U[: 2 * H], np.zeros((H, H), x.dtype), U[2 * H :]]),
-    )
-    rows, taps = in_rows(both.T)
-    bias, b_inner = written_out(b, 3 * H), written_out(b_state, 3 * H)
-    bias = np.concatenate([bias[: 2 * H] + b_inner[: 2 * H], bias[2 * H :]])
+    (steps, N, D), H, x = x.shape, h.shape[1], np.ascontiguousarray(x)
+    states, goes = beginning(steps, h), always(going)
+    gates, inner = np.empty((steps, N, 3 * H), x.dtype), np.empty((steps, N, H), x.dtype)
     in_groups(
-        loops.gru_steps, N, (len(rows), 4 * H),
-        np.ascontiguousarray(x), rows, taps, bias, b_inner[2 * H :], goes, states, gates, inner,
+        loops.gru_steps, N, (3 * H, 3 * H),
+        x, in_rows(W.T), in_rows(U.T), written_out(b, 3 * H), written_out(b_state, 3 * H), goes,
+        states, gates, inner,
     )  # fmt: skip
 
     def back(g: Sequence[Array | None]) -> Gradients:
-        to_x, to_h = np.empty(x.shape, x.dtype), ending(g[1], states)
+        to_x, to_h = np.empty_like(x), ending(g[1], states)
         to_z, to_s = np.empty_like(gates), np.empty_like(gates)
         in_groups(
-            loops.gru_back, N, (4 * H, both.shape[1]),
-            contiguous(g[0], inner.shape), *in_rows(both), goes, states, gates, inner,
+            loops.gru_back, N, (H, D),
+            contiguous(g[0], inner.shape), in_rows(W), in_rows(U), goes, states, gates, inner,
             to_x, to_z, to_s, to_h,
         )  # fmt: skip
-        to_W, to_U = product(to_z, x), product(to_s, states[:-1])
+        (to_W,), (to_U,) = products(to_z, x), products(to_s, states[:-1])
         return to_x, to_h, to_W, to_U, total(to_z, b), total(to_s, b_state)
 
     return (outputs(states, going), states[-1].copy()), back

@@ -1,9 +1,9 @@
 """Recurrent layers in compiled loops: eight sequences at a time, over all their steps.
 
-The product with the recurrent weight is `add_eight`'s: its rows stay in the second cache from one
-step to the next, which a library's product of small matrices, called once for each step, does not
-know. What is kept for the way back is what kernels/recurrence.py keeps. All numbers are float32,
-the constants too: with Python's, the loops would compute in float64.
+The products are those of kernels/tiles.py. The rows of the recurrent weight stay in the second
+cache from one step to the next, which a library's product of small matrices, called once for each
+step, does not know. What is kept for the way back is what kernels/recurrence.py keeps. All numbers
+are float32, the constants too: with Python's, the loops would compute in float64.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.kernels import compiled
-from tinygrad_tr.kernels.row_loops import add_eight
+from tinygrad_tr.kernels.tiles import add_products
 
 Array = Any
+Rows = Any  # the rows of a matrix, one after the other, and where each begins: two arrays
 
 GROUP = 8  # sequences at a time
+BLOCK = 128  # rows of a product that stay in the second cache
 
 # tanh x = x p(x²)/q(x²) within 2e-7 up to the border, beyond which float32 has 1. The lowest power
 # comes first. Source: Eigen's generic_fast_tanh_float.
@@ -69,75 +71,76 @@ def copy_row(x: Array, out: Array) -> None:
         out[j] = x[j]
 
 
-# ------------------------------------------------------------------ forward
-#
-# `rows` are those of [W U]ᵀ, first the D of the inputs, up to a multiple of four, then the H of the
-# states, and `taps` say where in memory they begin. `xh` (8, as many) is what they are multiplied
-# with, [x h], and `s` (8, kH) the sums: scratch. x is (T, N, D).
+@compiled.loop
+def fill(rows: Array, row: Array) -> None:
+    for i in range(len(rows)):
+        copy_row(row, rows[i])
 
 
 @compiled.loop
-def begin(states: Array, low: int, rows: int, offset: int, xh: Array) -> None:
-    """The first states of a group, where `xh` has its states."""
-    xh[:] = 0
-    for i in range(rows):
-        copy_row(states[0, low + i], xh[i, offset:])
+def hand_out(s: Array, rows: Array, low: int) -> None:
+    """The rows of s, as wide as those, to the rows of a group."""
+    for i in range(min(GROUP, len(rows) - low)):
+        copy_row(s[i, : rows.shape[1]], rows[low + i])
+
+
+@compiled.loop
+def add(s: Array, x: Array, t: int, low: int, weight: Rows) -> None:
+    """s (8, M) += x[t, low : low + 8] · weight: (T, N, K), (K, M). Past the end, rows repeat."""
+    _, N, K = x.shape
+    places = np.empty(GROUP, np.int64)
+    for i in range(GROUP):
+        places[i] = (t * N + min(low + i, N - 1)) * K
+    add_products(s, x.ravel(), places, weight[0], weight[1], None, s.shape[1])
+
+
+# ------------------------------------------------------------------ forward, groups first to last
+#
+# x is (T, N, D), W and U are the rows of the transposed weights, and `s` (8, kH) is scratch, for
+# the sums.
 
 
 @compiled.loop
 def rnn_steps(
-    x: Array, rows: Array, taps: Array, b: Array, going: Array, relu: bool, states: Array,
-    xh: Array, s: Array, first: int, last: int,
+    x: Array, W: Rows, U: Rows, b: Array, going: Array, relu: bool, states: Array,
+    s: Array, first: int, last: int,
 ) -> None:  # fmt: skip
-    """Groups first to last of eight."""
-    (steps, N, D), H = x.shape, len(b)
-    flat, offset = rows.ravel(), D + -D % 4
-    for group in range(first, last):
-        low = GROUP * group
-        count = min(GROUP, N - low)
-        begin(states, low, count, offset, xh)
+    (steps, N, _), H = x.shape, states.shape[2]
+    for low in range(GROUP * first, min(GROUP * last, N), GROUP):
         for t in range(steps):
-            for i in range(count):
-                copy_row(x[t, low + i], xh[i])
-                copy_row(b, s[i])
-            add_eight(s, flat, taps, xh, H)
-            for i in range(count):
-                n = low + i
+            fill(s, b)
+            add(s, x, t, low, W)
+            add(s, states, t, low, U)
+            for i in range(min(GROUP, N - low)):
+                n, row = low + i, s[i]
                 new = states[t + 1, n]
                 if going.size and not going[t, n]:
                     copy_row(states[t, n], new)
                 elif relu:
                     for j in range(H):
-                        new[j] = s[i, j] if s[i, j] > ZERO else ZERO
+                        new[j] = row[j] if row[j] > ZERO else ZERO
                 else:
-                    tanh_row(s[i, :H], new)
-                copy_row(new, xh[i, offset:])
+                    tanh_row(row[:H], new)
 
 
 @compiled.loop
 def lstm_steps(
-    x: Array, rows: Array, taps: Array, b: Array, going: Array,
-    states: Array, cells: Array, gates: Array, curved: Array,
-    xh: Array, s: Array, first: int, last: int,
+    x: Array, W: Rows, U: Rows, b: Array, going: Array,
+    states: Array, cells: Array, gates: Array, curved: Array, s: Array, first: int, last: int,
 ) -> None:  # fmt: skip
-    (steps, N, D), width = x.shape, len(b)
-    H, flat, offset = width // 4, rows.ravel(), D + -D % 4
-    for group in range(first, last):
-        low = GROUP * group
-        count = min(GROUP, N - low)
-        begin(states, low, count, offset, xh)
+    (steps, N, _), H = x.shape, states.shape[2]
+    for low in range(GROUP * first, min(GROUP * last, N), GROUP):
         for t in range(steps):
-            for i in range(count):
-                copy_row(x[t, low + i], xh[i])
-                copy_row(b, s[i])
-            add_eight(s, flat, taps, xh, width)
-            for i in range(count):
-                n = low + i
+            fill(s, b)
+            add(s, x, t, low, W)
+            add(s, states, t, low, U)
+            for i in range(min(GROUP, N - low)):
+                n, row = low + i, s[i]
                 new, cell, old, tanh = states[t + 1, n], cells[t + 1, n], cells[t, n], curved[t, n]
                 gate = gates[t, n]
-                sigmoid_row(s[i, : 2 * H], gate[: 2 * H])
-                tanh_row(s[i, 2 * H : 3 * H], gate[2 * H : 3 * H])
-                sigmoid_row(s[i, 3 * H : width], gate[3 * H :])
+                sigmoid_row(row[: 2 * H], gate)
+                tanh_row(row[2 * H : 3 * H], gate[2 * H :])
+                sigmoid_row(row[3 * H : 4 * H], gate[3 * H :])
                 if going.size and not going[t, n]:
                     copy_row(old, cell)
                     copy_row(states[t, n], new)
@@ -145,112 +148,98 @@ def lstm_steps(
                 else:
                     for j in range(H):
                         cell[j] = gate[H + j] * old[j] + gate[j] * gate[2 * H + j]
-                    tanh_row(cell, tanh)
                     for j in range(H):
+                        tanh[j] = rational(cell[j])
                         new[j] = gate[3 * H + j] * tanh[j]
-                copy_row(new, xh[i, offset:])
 
 
 @compiled.loop
 def gru_steps(
-    x: Array, rows: Array, taps: Array, b: Array, b_inner: Array, going: Array,
-    states: Array, gates: Array, inner: Array, xh: Array, s: Array, first: int, last: int,
+    x: Array, W: Rows, U: Rows, b: Array, b_state: Array, going: Array,
+    states: Array, gates: Array, inner: Array, s: Array, z: Array, first: int, last: int,
 ) -> None:  # fmt: skip
-    """The columns of the rows are those of r, u, the inputs' part of h̃ and the states' part."""
-    (steps, N, D), H = x.shape, len(b_inner)
-    flat, offset = rows.ravel(), D + -D % 4
-    for group in range(first, last):
-        low = GROUP * group
-        count = min(GROUP, N - low)
-        begin(states, low, count, offset, xh)
+    """z (8, 3H), for the sums of the inputs, is scratch too."""
+    (steps, N, _), H = x.shape, states.shape[2]
+    for low in range(GROUP * first, min(GROUP * last, N), GROUP):
         for t in range(steps):
-            for i in range(count):
-                copy_row(x[t, low + i], xh[i])
-                copy_row(b, s[i])
-                copy_row(b_inner, s[i, 3 * H :])
-            add_eight(s, flat, taps, xh, 4 * H)
-            for i in range(count):
-                n = low + i
-                new, old, gate, row, kept = (
-                    states[t + 1, n], states[t, n], gates[t, n], s[i], inner[t, n]
-                )  # fmt: skip
-                sigmoid_row(row[: 2 * H], gate[: 2 * H])
-                copy_row(row[3 * H : 4 * H], kept)
+            fill(z, b)
+            fill(s, b_state)
+            add(z, x, t, low, W)
+            add(s, states, t, low, U)
+            for i in range(min(GROUP, N - low)):
+                n, made, row = low + i, z[i], s[i]
+                new, old, gate, kept = states[t + 1, n], states[t, n], gates[t, n], inner[t, n]
+                for j in range(2 * H):
+                    gate[j] = HALF + HALF * rational(HALF * (made[j] + row[j]))
                 for j in range(H):
-                    row[j] = row[2 * H + j] + gate[j] * kept[j]
-                tanh_row(row[:H], gate[2 * H :])
+                    kept[j] = row[2 * H + j]
+                    gate[2 * H + j] = rational(made[2 * H + j] + gate[j] * kept[j])
                 if going.size and not going[t, n]:
                     copy_row(old, new)
                 else:
                     for j in range(H):
                         u = gate[H + j]
                         new[j] = u * old[j] + (ONE - u) * gate[2 * H + j]
-                copy_row(new, xh[i, offset:])
 
 
 # ------------------------------------------------------------------ and back
 #
-# `rows` are those of [W U], and what they are multiplied with, the gradients of z: `d` (8, kH) and,
-# for the sums, `s` (8, D up to a multiple of four, then H) are scratch.
+# W and U are the rows of the weights, and to_h (N, H) comes as the gradient of the last states.
+# `s` (8, H) and `sx` (8, D) are scratch.
+
+
+@compiled.loop
+def to_inputs(to_z: Array, t: int, low: int, W: Rows, s: Array, to_x: Array) -> None:
+    """to_x[t] = to_z[t] W for a group."""
+    s[:] = 0
+    add(s, to_z, t, low, W)
+    hand_out(s, to_x[t], low)
 
 
 @compiled.loop
 def rnn_back(
-    g: Array, rows: Array, taps: Array, going: Array, relu: bool,
-    states: Array, to_x: Array, to_z: Array, to_h: Array,
-    d: Array, s: Array, first: int, last: int,
+    g: Array, W: Rows, U: Rows, going: Array, relu: bool, states: Array,
+    to_x: Array, to_z: Array, to_h: Array, s: Array, sx: Array, first: int, last: int,
 ) -> None:  # fmt: skip
-    """Groups first to last. to_h (N, H) comes as the gradient of the last state."""
-    (steps, N, H), D = to_z.shape, to_x.shape[2]
-    flat, offset = rows.ravel(), D + -D % 4
-    for group in range(first, last):
-        low = GROUP * group
-        count = min(GROUP, N - low)
-        d[:] = 0
+    steps, N, H = to_z.shape
+    for low in range(GROUP * first, min(GROUP * last, N), GROUP):
         for t in range(steps - 1, -1, -1):
             s[:] = 0
-            for i in range(count):
+            for i in range(min(GROUP, N - low)):
                 n = low + i
                 made, back, given, new = to_z[t, n], to_h[n], g[t, n], states[t + 1, n]
                 if going.size and not going[t, n]:
                     made[:] = 0
-                    copy_row(back, s[i, offset:])
+                    copy_row(back, s[i])
                 elif relu:
                     for j in range(H):
                         made[j] = back[j] + given[j] if new[j] > ZERO else ZERO
                 else:
                     for j in range(H):
                         made[j] = (back[j] + given[j]) * (ONE - new[j] * new[j])
-                copy_row(made, d[i])
-            add_eight(s, flat, taps, d, offset + H)
-            for i in range(count):
-                n = low + i
-                copy_row(s[i, :D], to_x[t, n])
-                copy_row(s[i, offset : offset + H], to_h[n])
+            add(s, to_z, t, low, U)
+            hand_out(s, to_h, low)
+            to_inputs(to_z, t, low, W, sx, to_x)
 
 
 @compiled.loop
 def lstm_back(
-    g: Array, rows: Array, taps: Array, going: Array,
-    cells: Array, gates: Array, curved: Array,
+    g: Array, W: Rows, U: Rows, going: Array, cells: Array, gates: Array, curved: Array,
     to_x: Array, to_z: Array, to_h: Array, to_c: Array,
-    d: Array, s: Array, first: int, last: int,
+    s: Array, sx: Array, first: int, last: int,
 ) -> None:  # fmt: skip
-    (steps, N, width), D = to_z.shape, to_x.shape[2]
-    H, flat, offset = width // 4, rows.ravel(), D + -D % 4
-    for group in range(first, last):
-        low = GROUP * group
-        count = min(GROUP, N - low)
-        d[:] = 0
+    """to_c (N, H) is as to_h."""
+    steps, N, H = curved.shape
+    for low in range(GROUP * first, min(GROUP * last, N), GROUP):
         for t in range(steps - 1, -1, -1):
             s[:] = 0
-            for i in range(count):
+            for i in range(min(GROUP, N - low)):
                 n = low + i
                 made, back, back_c, given = to_z[t, n], to_h[n], to_c[n], g[t, n]
                 gate, tanh, old = gates[t, n], curved[t, n], cells[t, n]
                 if going.size and not going[t, n]:
                     made[:] = 0
-                    copy_row(back, s[i, offset:])
+                    copy_row(back, s[i])
                 else:
                     for j in range(H):
                         through, o = back[j] + given[j], gate[3 * H + j]
@@ -264,34 +253,25 @@ def lstm_back(
                         f = gate[H + j]
                         made[H + j] = back_c[j] * old[j] * f * (ONE - f)
                         back_c[j] *= f
-                copy_row(made, d[i])
-            add_eight(s, flat, taps, d, offset + H)
-            for i in range(count):
-                n = low + i
-                copy_row(s[i, :D], to_x[t, n])
-                copy_row(s[i, offset : offset + H], to_h[n])
+            add(s, to_z, t, low, U)
+            hand_out(s, to_h, low)
+            to_inputs(to_z, t, low, W, sx, to_x)
 
 
 @compiled.loop
 def gru_back(
-    g: Array, rows: Array, taps: Array, going: Array,
-    states: Array, gates: Array, inner: Array,
+    g: Array, W: Rows, U: Rows, going: Array, states: Array, gates: Array, inner: Array,
     to_x: Array, to_z: Array, to_s: Array, to_h: Array,
-    d: Array, s: Array, first: int, last: int,
+    s: Array, sx: Array, first: int, last: int,
 ) -> None:  # fmt: skip
     """to_s is the gradient of U h + b."""
-    (steps, N, width), D = to_z.shape, to_x.shape[2]
-    H, flat, offset = width // 3, rows.ravel(), D + -D % 4
-    for group in range(first, last):
-        low = GROUP * group
-        count = min(GROUP, N - low)
-        d[:] = 0
+    steps, N, H = inner.shape
+    for low in range(GROUP * first, min(GROUP * last, N), GROUP):
         for t in range(steps - 1, -1, -1):
-            s[:] = 0
-            for i in range(count):
+            for i in range(min(GROUP, N - low)):
                 n = low + i
                 made, inside, back, given = to_z[t, n], to_s[t, n], to_h[n], g[t, n]
-                gate, old, kept, row = gates[t, n], states[t, n], inner[t, n], s[i, offset:]
+                gate, old, kept, row = gates[t, n], states[t, n], inner[t, n], s[i]
                 if going.size and not going[t, n]:
                     made[:] = 0
                     inside[:] = 0
@@ -308,10 +288,25 @@ def gru_back(
                         inside[2 * H + j] = to_new * r
                     for j in range(2 * H):
                         inside[j] = made[j]
-                copy_row(made, d[i])
-                copy_row(inside[2 * H :], d[i, 3 * H :])
-            add_eight(s, flat, taps, d, offset + H)
-            for i in range(count):
-                n = low + i
-                copy_row(s[i, :D], to_x[t, n])
-                copy_row(s[i, offset : offset + H], to_h[n])
+            add(s, to_s, t, low, U)
+            hand_out(s, to_h, low)
+            to_inputs(to_z, t, low, W, sx, to_x)
+
+
+@compiled.loop
+def to_weights(x: Array, to_z: Array, out: Array, turned: Array, first: int, last: int) -> None:
+    """out (K, M) = xᵀ to_z, its rows first to last in groups of eight: (R, K), (R, M).
+
+    out has a multiple of eight rows; `turned` (8, BLOCK) is scratch.
+    """
+    (R, K), M = x.shape, to_z.shape[1]
+    places, low, high = np.arange(GROUP) * turned.shape[1], GROUP * first, GROUP * last
+    out[low:high] = 0
+    for begin in range(0, R, BLOCK):
+        end = min(begin + BLOCK, R)
+        taps = np.arange(begin, end) * M
+        for k in range(low, high, GROUP):
+            for r in range(begin, end):
+                for i in range(min(GROUP, K - k)):
+                    turned[i, r - begin] = x[r, k + i]
+            add_products(out[k : k + GROUP], turned.ravel(), places, to_z.ravel(), taps, None, M)

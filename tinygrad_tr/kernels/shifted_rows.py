@@ -160,7 +160,8 @@ def scratch(rows: int, length: int, dtype: Any) -> Array:
 
 def sum_of_shifts(x: Array, w: Array, bias: Array | None, out: Array, axes: Axes) -> None:
     """out = Σ w · shifted rows + b: x (N, C, A, B, W), w (G, outputs, C/G, taps), out likewise."""
-    groups, outputs, taps = *w.shape[:2], math.prod(w.shape[2:])
+    groups, outputs = w.shape[:2]
+    taps = math.prod(w.shape[2:])
     where = plan(axes, x.shape[1] // groups, len(x), dense=outputs >= FEW)
     weight = np.zeros((groups, upwards(outputs, BLOCK), upwards(taps, TAPS)), x.dtype)
     weight[:, :outputs, :taps].reshape(w.shape)[...] = w

@@ -34,6 +34,17 @@ class Shape(NamedTuple):
     lanes: int
 
 
+class Operands(NamedTuple):
+    """The arrays of the product, as the compiler sees them."""
+
+    sums: Any
+    a: Any
+    places: Any
+    b: Any
+    taps: Any
+    gaps: Any = None
+
+
 class AddProducts:
     """add_products(sums, a, places, b, taps, gaps, columns), for other loops to call.
 
@@ -61,32 +72,31 @@ class AddProducts:
                 lanes //= 2
 
             def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-                arrays = [
-                    context.make_array(kind)(context, builder, value)
-                    if isinstance(kind, types.Array)
-                    else None
-                    for kind, value in zip(signature.args[:6], values[:6], strict=True)
-                ]
+                def array(i: int) -> Any:
+                    return context.make_array(signature.args[i])(context, builder, values[i])
+
+                operands = Operands(*map(array, range(5 if gaps == types.none else 6)))
                 number = context.get_data_type(sums.dtype)
-                write(builder, number, *arrays, values[6], shapes)
+                write(builder, number, operands, values[6], shapes)
                 return context.get_dummy_value()
 
             return types.void(sums, a, places, b, taps, gaps, columns), generate
 
-        return intrinsic(add_products)  # type: ignore[no-any-return]
+        made: Callable[..., Any] = intrinsic(add_products)
+        return made
 
 
 add_products: Any = AddProducts()
 
 
 def write(
-    builder: Any, number: Any, sums: Any, a: Any, places: Any, b: Any, taps: Any, gaps: Any,
-    columns: Value, shapes: list[Shape],
-) -> None:  # fmt: skip
+    builder: Any, number: Any, operands: Operands, columns: Value, shapes: list[Shape]
+) -> None:
     """Tiles of the first shape over as many columns as they fit, over the others of the next."""
     from llvmlite import ir
     from numba.core import cgutils
 
+    sums, a, places, b, taps, gaps = operands
     whole = columns.type
     width = builder.extract_value(sums.shape, 1)
 
@@ -147,7 +157,8 @@ def tile(
     def load(place: Value) -> Value:
         return builder.load(at(place), align=1)
 
-    kept = [[cgutils.alloca_once_value(builder, load(place)) for place in row] for row in targets]
+    keep: Any = cgutils.alloca_once_value  # in registers, as nothing else asks for the address
+    kept = [[keep(builder, load(place)) for place in row] for row in targets]
     with cgutils.for_range(builder, taps.nitems) as step:
         tap = builder.load(builder.gep(taps.data, [step.index]))
         x = [load(builder.gep(column, [tap])) for column in columns]

@@ -24,8 +24,13 @@ class Surroundings:
 
     def __init__(self, step: Callable[..., Any]) -> None:
         self.step = step
-        self.names = list(names_of(step))
+        self.look_around()
         self.modules: dict[Any, tuple[list[str], list[Any]]] = {}
+
+    def look_around(self) -> None:
+        """Take the names of the step for what they mean now."""
+        self.names = list(names_of(self.step))
+        self.named = {id(thing) for _, _, thing in self.names}
 
     def watch(self, first: Mapping[Any, list[Any]], second: Mapping[Any, list[Any]]) -> None:
         """Watch the modules that the step called: the attributes that two recordings agree on."""
@@ -39,17 +44,16 @@ class Surroundings:
     def meeting(self, arguments: Sequence[Any]) -> tuple[int, ...]:
         """Which arguments are one and the same, or are what a name of the step means."""
         ids = [id(x) for x in arguments]
-        named = {id(thing) for _, _, thing in self.names}
-        if len(set(ids)) == len(ids) and named.isdisjoint(ids):
+        if self.named.isdisjoint(ids) and len(set(ids)) == len(ids):
             return ()
-        return tuple(x if x in named else ids.index(x) for x in ids)
+        return tuple(x if x in self.named else ids.index(x) for x in ids)
 
     def changed(self) -> str:
         """What is another than it was, for a message; nothing if all is as it was."""
         for name, find, before in self.names:
             now = find(name)
             if now is not before and not (type(now) is type(before) and equal(now, before)):
-                self.names = list(names_of(self.step))
+                self.look_around()
                 return f"{name} is {describe(now)}, it was {describe(before)}"
         for module, (names, before) in self.modules.items():
             held = vars(module)
