@@ -1,11 +1,12 @@
 """How fast tinygrad_tr is beside its peers: `python -m benchmarks`.
 
     python -m benchmarks                             every workload, for every peer installed
-    python -m benchmarks --seconds 5                 the quick table of the demo
-    python -m benchmarks --only scalar mlp --against jax
-    python -m benchmarks --rules                     ns per call, for every elementwise rule
-    python -m benchmarks --imports --memory          in fresh processes
-    python -m benchmarks --write docs/benchmarks.md  all of it, as a page
+    python -m benchmarks --peers all                 also those that compile for minutes
+    python -m benchmarks --only scalar lenet --against jax
+    python -m benchmarks --rules                     ns per call, for every rule
+    python -m benchmarks --scaling                   time and memory against the size
+    python -m benchmarks --imports --memory --first-call         in fresh processes
+    python -m benchmarks --write docs/benchmarks.md  all of it, as a page with its plots
     python -m benchmarks.vectorisation               what a loop costs (course 1, week 2)
 
 A workload is data (`workloads.py`), and a peer a module with a function of the workload's

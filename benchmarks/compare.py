@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from . import machine
-from .peers import BY_HAND, OURS, load, reference, title
+from .peers import BY_HAND, OURS, OWN, PEERS, load, reference, title
 from .report import Table
 from .timing import Ratio, Step, interleave, ratio, show
 from .workloads import Workload, chosen
@@ -48,6 +48,13 @@ class Result:
         }
 
     @property
+    def best(self) -> tuple[str, Ratio]:
+        """The fastest of the others' engines; the reference itself if none is faster."""
+        others = {p: r for p, r in self.ratios.items() if p not in (*OWN, BY_HAND)}
+        others[self.against] = Ratio(1.0, 1.0)
+        return min(others.items(), key=lambda found: found[1].minimum)
+
+    @property
     def control(self) -> Ratio:
         """Ours against ours: what the ratio of two equal things looks like here."""
         return ratio(self.times[CONTROL], self.times[OURS])
@@ -59,6 +66,7 @@ class Result:
             "against": self.against,
             "seconds_per_call": {peer: list(times) for peer, times in self.times.items()},
             "ratios": {peer: vars(found) for peer, found in self.ratios.items()},
+            "best": self.best[0],
             "control": vars(self.control),
             "cores_busy_with_others": self.others,
         }
@@ -83,8 +91,7 @@ def compare(
 
 def run(workload: Workload, modules: Mapping[str, Any], against: str, seconds: float) -> Result:
     able = {peer: m for peer, m in modules.items() if hasattr(m, workload.program)}
-    check(workload, able)
-    steps = {peer: build(workload, module) for peer, module in able.items()}
+    steps = checked(workload, able)
     steps[CONTROL] = build(workload, able[OURS])
     with machine.Others() as others:
         times = interleave(steps, seconds)
@@ -97,9 +104,10 @@ def build(workload: Workload, module: Any) -> Step:
     return step
 
 
-def check(workload: Workload, modules: Mapping[str, Any]) -> None:
-    """Run a few steps of every peer and raise if any number differs from NumPy's by hand."""
-    computed = {peer: outputs(workload, module) for peer, module in modules.items()}
+def checked(workload: Workload, modules: Mapping[str, Any]) -> dict[str, Step]:
+    """Every peer's step; raise if any number of the first few differs from NumPy's by hand."""
+    steps = {peer: build(workload, module) for peer, module in modules.items()}
+    computed = {peer: outputs(step, modules[peer].array) for peer, step in steps.items()}
     witness = BY_HAND if BY_HAND in computed else next(iter(computed))
     for peer, arrays in computed.items():
         for i, (got, wanted) in enumerate(zip(arrays, computed[witness], strict=True)):
@@ -109,12 +117,12 @@ def check(workload: Workload, modules: Mapping[str, Any]) -> None:
                     f"{workload.name}: output {i} of {peer} differs from that of {witness} by "
                     f"{error:.1e} of its largest number; {workload.tolerance:.0e} is allowed"
                 )
+    return steps
 
 
-def outputs(workload: Workload, module: Any) -> list[Any]:
+def outputs(step: Step, array: Callable[[Any], Any]) -> list[Any]:
     """All that a peer's first steps return, as copies in float64."""
-    step = build(workload, module)
-    return [np.array(module.array(out), np.float64) for _ in range(CHECKED_STEPS) for out in step()]
+    return [np.array(array(out), np.float64) for _ in range(CHECKED_STEPS) for out in step()]
 
 
 def distance(got: Any, wanted: Any) -> float:
@@ -125,18 +133,33 @@ def distance(got: Any, wanted: Any) -> float:
     return float(np.abs(got.reshape(wanted.shape) - wanted).max() / largest)
 
 
+def comparison_tables(results: Sequence[Result]) -> list[Table]:
+    """Ours in all its ways beside the reference; and the other peers, if there are any."""
+    others = [p for p in timed_peers(results) if p not in (*OWN, BY_HAND)]
+    tables = [comparison_table(results)]
+    if others:
+        columns = ["workload", *map(title, others)]
+        rows = [[named(r), *(cell(r, peer) for peer in others)] for r in results]
+        against = title(results[0].against)
+        tables.append(Table(f"The other peers, as a ratio to {against}'s time", columns, rows))
+    return tables
+
+
 def comparison_table(results: Sequence[Result]) -> Table:
-    """A row per workload: the reference's time, and each peer's as a ratio to it."""
+    """A row per workload: the reference's time, and in it ours, the ceiling, and the best peer."""
     against = results[0].against
-    peers = list(dict.fromkeys(peer for result in results for peer in result.ratios))
-    columns = ["workload", f"{title(against)}, ms"]
-    columns += list(map(title, peers))
+    peers = timed_peers(results)
+    shown = [p for p in peers if p in (*OWN, BY_HAND)]
+    best = len(shown) < len(peers)
+    columns = ["workload", f"{title(against)}, ms", *map(title, shown)]
     rows = []
     for result in results:
-        cells = [show(result.ratios[p]) if p in result.ratios else "" for p in peers]
         fastest = f"{1e3 * min(result.times[against]):.4g}"
-        name = result.workload.title + (" *" if result.disturbed else "")
-        rows.append([name, fastest, *cells, show(result.control)])
+        row = [named(result), fastest, *(cell(result, peer) for peer in shown)]
+        if best:
+            peer, found = result.best
+            row.append(f"{found.minimum:.2f} {title(peer)}")
+        rows.append([*row, show(result.control)])
     note = (
         f"Below 1 is faster. The last column compares ours with itself: the noise. "
         f"{machine.threads()} threads, float32."
@@ -148,7 +171,21 @@ def comparison_table(results: Sequence[Result]) -> Table:
         )
     return Table(
         f"Forward, backward and update, as a ratio to {title(against)}'s time: minimum (median)",
-        [*columns, "ours / ours"],
+        [*columns, *(["best peer"] if best else []), "ours / ours"],
         rows,
         note,
     )
+
+
+def timed_peers(results: Sequence[Result]) -> list[str]:
+    """All that have a ratio in some row, in the order of the listing."""
+    found = {peer for result in results for peer in result.ratios}
+    return [peer for peer in PEERS if peer in found]
+
+
+def named(result: Result) -> str:
+    return result.workload.title + (" *" if result.disturbed else "")
+
+
+def cell(result: Result, peer: str) -> str:
+    return show(result.ratios[peer]) if peer in result.ratios else ""

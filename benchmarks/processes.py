@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from .machine import threads
-from .peers import PACKAGES, load, title
+from .peers import PEERS, load, title
 from .report import Table
-from .timing import ratio, show
-from .workloads import WORKLOADS, Workload, chosen
+from .timing import Step, ratio, show
+from .workloads import Workload, chosen, named
 
-MEMORY_WORKLOADS = (
-    "chain-1M", "mlp-784", "mlp-1024", "logistic", "adam", "resnet", "unet", "lstm", "transformer",
-)  # fmt: skip
+WITHOUT_MEMORY = {"scalar", "chain-10", "mlp-64", "hvp"}  # worth speaking of
 IMPORT_ROUNDS = 7
 MEMORY_STEPS = 3
-MIB = 2**20
+STARTING = 3  # calls: a compiler may record two before it builds
+MIB, PAGE = 2**20, 2**12
 
 IMPORT = """
 import time
@@ -34,12 +33,13 @@ print(time.perf_counter() - start)
 """
 
 
-def fresh(*arguments: str) -> str:
-    """What a new Python process prints.
+def fresh(*arguments: str, **variables: str) -> str:
+    """What a new Python process prints, with these variables in its environment.
 
     It may keep compiled modules: what was installed has them, and a checkout should.
     """
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment |= variables
     command = [sys.executable, *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
     return done.stdout
@@ -50,7 +50,8 @@ def fresh(*arguments: str) -> str:
 
 def import_times(rounds: int = IMPORT_ROUNDS) -> dict[str, list[float]]:
     """Seconds that `import` takes for each installed package, in turn, each in its own process."""
-    modules = [module for module in dict.fromkeys(PACKAGES.values()) if find_spec(module)]
+    packages = dict.fromkeys(peer.package for peer in PEERS.values())
+    modules = [package for package in packages if find_spec(package)]
     times: dict[str, list[float]] = {module: [] for module in modules}
     for module in modules:
         fresh("-c", IMPORT.format(module=module))  # from then on its files are in memory
@@ -91,13 +92,14 @@ class Growth:
 
 def memory(names: Collection[str], peers: Collection[str]) -> list[Growth]:
     """Of the named workloads, or those that need memory worth speaking of; Linux only."""
-    found = []
-    for workload in chosen(names or MEMORY_WORKLOADS):
-        able = [peer for peer in peers if hasattr(load(peer), workload.program)]
-        found.append(
-            Growth(workload, {peer: growth_in_fresh_process(workload.name, peer) for peer in able})
-        )
-    return found
+    wanted = [w for w in chosen(names) if names or w.name not in WITHOUT_MEMORY]
+    return [grown(workload, peers) for workload in wanted]
+
+
+def grown(workload: Workload, peers: Collection[str]) -> Growth:
+    """In a fresh process for every peer that has the workload."""
+    able = [peer for peer in peers if hasattr(load(peer), workload.program)]
+    return Growth(workload, {peer: growth_in_fresh_process(workload.name, peer) for peer in able})
 
 
 def growth_in_fresh_process(workload: str, peer: str) -> int:
@@ -105,24 +107,36 @@ def growth_in_fresh_process(workload: str, peer: str) -> int:
 
 
 def growth(workload: Workload, peer: str) -> int:
-    """Bytes that the process's resident memory rose by, at its peak, in a few steps."""
+    """Bytes by which the process is larger, at the peak of a step, than before the first one.
+
+    What a step keeps for the next counts: an optimizer's averages, a compiled step's buffers.
+    What is done once does not: what the peer loads at first use, it loads for a step of another
+    build, and the first calls, in which compilers compile, are over when the peak begins.
+    """
     module = load(peer)
     module.set_threads(threads())
-    for other in WORKLOADS:  # what the peer loads on first use is not the step's memory
-        if other.name not in MEMORY_WORKLOADS and hasattr(module, other.program):
-            getattr(module, other.program)(**other.make())()
-    step = getattr(module, workload.program)(**workload.make())
-    gc.collect()
-    give_back()
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins here
+    build = getattr(module, workload.program)
+    start(build(**workload.make()))
+    step = build(**workload.make())
+    settle()
     before = resident("VmRSS")
+    start(step)
+    settle()
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins here
     for _ in range(MEMORY_STEPS):
         step()
     return resident("VmHWM") - before
 
 
-def give_back() -> None:
-    """Return what was freed to the system: a step would use it again, and not seem to grow."""
+def start(step: Step) -> None:
+    """The first calls, in which things are loaded, recorded and compiled."""
+    for _ in range(STARTING):
+        step()
+
+
+def settle() -> None:
+    """Free what is dead, and return it to the system: a step would not seem to need it."""
+    gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
     if trim is not None:
         trim(0)
@@ -135,6 +149,13 @@ def resident(which: str) -> int:
     return int(line.split()[1]) * 1024
 
 
+def share(found: Growth, peer: str, against: str) -> str:
+    """A peer's bytes in those of the reference, which should be more than a few pages."""
+    if peer not in found.by_peer:
+        return ""
+    return f"{found.by_peer[peer] / max(found.by_peer[against], PAGE):.2f}"
+
+
 def memory_table(grown: Sequence[Growth], against: str) -> Table:
     """A row per workload: the reference's MiB, and each peer's as a ratio to it."""
     others = list(dict.fromkeys(peer for found in grown for peer in found.by_peer))
@@ -143,12 +164,7 @@ def memory_table(grown: Sequence[Growth], against: str) -> Table:
         [
             found.workload.title,
             f"{found.by_peer[against] / MIB:.1f}",
-            *(
-                f"{found.by_peer[peer] / max(found.by_peer[against], 1):.2f}"
-                if peer in found.by_peer
-                else ""
-                for peer in others
-            ),
+            *(share(found, peer, against) for peer in others),
         ]
         for found in grown
     ]
@@ -156,10 +172,9 @@ def memory_table(grown: Sequence[Growth], against: str) -> Table:
         "Peak memory of a step, above its data and parameters, in a fresh process",
         ["workload", f"{title(against)}, MiB", *map(title, others)],
         rows,
-        "Below 1 is smaller.",
+        "Below 1 is smaller. What a step keeps for the next counts, what compiling takes does not.",
     )
 
 
 if __name__ == "__main__":
-    (asked,) = chosen([sys.argv[1]])
-    print(growth(asked, sys.argv[2]))
+    print(growth(named(sys.argv[1]), sys.argv[2]))

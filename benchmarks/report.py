@@ -1,11 +1,13 @@
-"""Tables: as text, with rich where it is installed, and as Markdown."""
+"""What is shown: tables as text, with rich where it is installed, and as Markdown; sections."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 from tinygrad_tr.tables import aligned
 
@@ -48,3 +50,28 @@ class Table:
         for row in self.rows:
             drawn.add_row(*row)
         Console().print(drawn)
+
+
+@dataclass(frozen=True)
+class Section:
+    """What was measured together: its tables, its measurements, and perhaps how it is drawn."""
+
+    name: str
+    tables: Sequence[Table]
+    measured: Any
+    plot: Callable[[], Any] | None = None
+
+    @property
+    def data(self) -> Any:
+        """The measurements as JSON has them."""
+        if isinstance(self.measured, list):
+            return [found.as_json() for found in self.measured]
+        return self.measured
+
+    def markdown(self, picture: Path | None = None) -> str:
+        """Its part of a page; the picture stands under the first heading."""
+        first, *others = [table.markdown() for table in self.tables]
+        if picture:
+            heading, rest = first.split("\n\n", 1)
+            first = f"{heading}\n\n![{self.name}]({picture.name})\n\n{rest}"
+        return "\n".join([first, *others])

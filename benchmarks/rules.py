@@ -1,8 +1,8 @@
-"""Every elementwise rule of the registry: nanoseconds per call, beside NumPy's call by hand."""
+"""Every rule of the registry: nanoseconds per call, beside the same NumPy code by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,15 +13,11 @@ import tinygrad_tr.nn  # its layers have rules of their own
 from tinygrad_tr.rule import Rule, rules
 
 from .report import Table
-from .timing import Ratio, interleave, ratio
+from .samples import call
+from .timing import Ratio, Step, interleave, ratio
 
-SIZES = (1, 1_000, 1_000_000)
+SMALL, SIZES = 1, (1_000, 1_000_000)
 BY_HAND, FORWARD, BACKWARD = "by hand", "forward", "backward"
-
-# Where a function is not defined on (0, 1), where all others are.
-RANGES = {"arccosh": (1.1, 1.9)}
-CONDITIONS = {"condition", "mask"}  # arguments that are booleans
-FACTS = {"dropout": {"keep": 0.9}}  # keywords without which a rule cannot be called
 
 
 @dataclass(frozen=True)
@@ -45,63 +41,84 @@ class Timed:
         return {"rule": self.rule, "n": self.n, "seconds_per_call": self.times}
 
 
-def elementwise() -> list[Rule[...]]:
-    """The elementwise rules that have a derivative, by name."""
-    found = [made for made in rules.values() if made.elementwise and made.arrays]
-    return sorted(filter(is_differentiable, found), key=lambda made: made.name)
-
-
-def is_differentiable(made: Rule[...]) -> bool:
-    out = made(*map(as_leaf, operands(made, 1)), **FACTS.get(made.name, {}))
-    return isinstance(out, tt.Tensor) and out.requires_grad
-
-
-def as_leaf(x: Any) -> Any:
-    return tt.Tensor(x, requires_grad=x.dtype.kind == "f")
-
-
-def operands(made: Rule[...], n: int) -> list[Any]:
-    """An array of n numbers for each argument, inside the rule's domain."""
-    rng = np.random.default_rng(0)
-    low, high = RANGES.get(made.name, (0.1, 0.9))
-    return [
-        rng.random(n) < 0.5 if name in CONDITIONS else rng.uniform(low, high, n).astype(np.float32)
-        for name in made.arrays
-    ]
+def untimed() -> list[str]:
+    """The rules that no sample says how to call."""
+    return sorted(made.name for made in rules.values() if call(made, SMALL) is None)
 
 
 def measure(
-    sizes: Sequence[int] = SIZES, names: Collection[str] = (), *, seconds: float
+    sizes: Sequence[int] = (SMALL, *SIZES), names: Collection[str] = (), *, seconds: float
 ) -> list[Timed]:
-    """Time the elementwise rules, or those named, at each size."""
-    wanted = [made for made in elementwise() if not names or made.name in names]
-    share = seconds / (len(wanted) * len(sizes))
-    return [timed(made, n, share) for made in wanted for n in sizes]
+    """Time every rule, or those named, at each size; only elementwise ones at a single number."""
+    wanted = [
+        (made, n)
+        for made in sorted(rules.values(), key=lambda made: made.name)
+        for n in sizes
+        if (not names or made.name in names)
+        and (n > SMALL or made.elementwise)
+        and call(made, SMALL) is not None
+    ]
+    return [timed(made, n, seconds / len(wanted)) for made, n in wanted]
 
 
 def timed(made: Rule[...], n: int, seconds: float) -> Timed:
-    """By hand is the NumPy function itself; where NumPy has none, the rule's own NumPy code."""
-    arrays = operands(made, n)
-    leaves = list(map(as_leaf, arrays))
-    facts = FACTS.get(made.name, {})
+    return Timed(made.name, n, interleave(steps(made, n), seconds, rested=False))
+
+
+def steps(made: Rule[...], n: int) -> dict[str, Step]:
+    """By hand is NumPy's elementwise function; where NumPy has none, the rule's own NumPy code."""
+    sample = call(made, n)
+    assert sample is not None
+    arrays, facts = sample
+    leaves = [as_leaf(x) for x in arrays]
     by_hand = made.numpy if isinstance(made.numpy, np.ufunc) else made.function
-    out = made(*leaves, **facts)
-    seed = np.ones(n, np.float32)
+    found: dict[str, Step] = {
+        BY_HAND: lambda: by_hand(*arrays, **facts),
+        FORWARD: lambda: made(*leaves, **facts),
+    }
+    out = next((part for part in parts(found[FORWARD]()) if is_recorded(part)), None)
+    if out is None:
+        return found  # a step function: there is no way back
+    seed = np.ones(out.shape, out.dtype)
 
     def backward() -> None:
         for x in leaves:
-            x.grad = None
+            if isinstance(x, tt.Tensor):
+                x.grad = None
         out.backward(seed, retain_graph=True)
 
-    steps = {
-        BY_HAND: lambda: by_hand(*arrays, **facts),
-        FORWARD: lambda: made(*leaves, **facts),
-        BACKWARD: backward,
-    }
-    return Timed(made.name, n, interleave(steps, seconds, rested=False))
+    return {**found, BACKWARD: backward}
 
 
-def rules_table(results: Sequence[Timed]) -> Table:
+def as_leaf(x: Any) -> Any:
+    """Arrays as Tensors, of which those of floats ask for a gradient; all else as it is."""
+    if not isinstance(x, np.ndarray):
+        return x
+    return tt.Tensor(x, requires_grad=x.dtype.kind == "f")
+
+
+def parts(out: Any) -> Iterator[Any]:
+    """The outputs of a rule, of which there may be several."""
+    yield from out if isinstance(out, tuple) else (out,)
+
+
+def is_recorded(out: Any) -> bool:
+    return isinstance(out, tt.Tensor) and out.requires_grad
+
+
+def rules_tables(results: Sequence[Timed]) -> list[Table]:
+    """One table of elementwise rules and one of all others, and who is in neither."""
+    elementwise = [found for found in results if rules[found.rule].elementwise]
+    others = [found for found in results if not rules[found.rule].elementwise]
+    about = "one call, recorded and swept back, as ratios to NumPy's call by hand"
+    note = "Backward is a whole `backward()` from one operation to its leaves."
+    if untimed():
+        note += f" Not timed, for want of a sample: {', '.join(untimed())}."
+    named = [(f"Elementwise rules: {about}", elementwise), (f"All other rules: {about}", others)]
+    return [rules_table(title, found, note) for title, found in named if found]
+
+
+def rules_table(title: str, results: Sequence[Timed], note: str = "") -> Table:
     """A row per rule: NumPy's ns, and forward and backward in them, at each size."""
     sizes = sorted({found.n for found in results})
     columns = ["rule"]
@@ -116,11 +133,8 @@ def rules_table(results: Sequence[Timed]) -> Table:
         for n in sizes:
             price = found_at[n].price
             row.append(f"{1e9 * min(found_at[n].times[BY_HAND]):,.0f}")
-            row += [f"{price[way].minimum:.2f}" for way in (FORWARD, BACKWARD)]
+            row += [
+                f"{price[way].minimum:.2f}" if way in price else "" for way in (FORWARD, BACKWARD)
+            ]
         rows.append(row)
-    return Table(
-        "Elementwise rules: one call, recorded and swept back, as ratios to NumPy's call by hand",
-        columns,
-        rows,
-        "Backward is a whole `backward()` from one operation to its leaves.",
-    )
+    return Table(title, columns, rows, note)

@@ -7,7 +7,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,19 @@ FEWEST_ROUNDS = 3
 SHORTEST = 0.002  # seconds: a measurement below it would time the clock and the scheduler
 NAP, LONGEST_REST = 0.004, 0.3  # seconds
 WARMING = 10  # for so many calls that are timed, one before them is not
+LONG = 1.0  # seconds: a step that takes them warms itself
+
+
+@dataclass(frozen=True)
+class Under:
+    """A step that runs under a condition, which many calls enter once, off the clock."""
+
+    condition: Callable[[], AbstractContextManager[Any]]
+    step: Step
+
+    def __call__(self) -> Any:
+        with self.condition():
+            return self.step()
 
 
 @dataclass(frozen=True)
@@ -69,7 +82,8 @@ def interleave(
             for name in names[i % len(names) :] + names[: i % len(names)]:
                 gc.collect()  # what a peer leaves in cycles is cleared off the clock
                 rest()
-                measured(steps[name], 1 + calls[name] // WARMING)
+                if costs[name] < LONG:
+                    measured(steps[name], 1 + calls[name] // WARMING)
                 times[name].append(measured(steps[name], calls[name]))
     return times
 
@@ -113,6 +127,9 @@ def burnt_in(step: Step) -> float:
 
 def measured(step: Step, calls: int) -> float:
     """Seconds per call, over so many calls."""
+    if isinstance(step, Under):
+        with step.condition():
+            return measured(step.step, calls)
     start = time.perf_counter()
     for _ in range(calls):
         step()

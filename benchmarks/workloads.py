@@ -36,9 +36,9 @@ def normal(rng: Rng, *shape: int, scale: float = 1.0) -> Any:
     return (scale * rng.standard_normal(shape)).astype(np.float32)
 
 
-def chain(n: int) -> Callable[[Rng], Data]:
-    """Five blocks of four operations on n numbers: tanh, · w, sin, + x."""
-    return lambda rng: {"x": normal(rng, n), "w": normal(rng, n), "blocks": 5}
+def chain(n: int, blocks: int = 5) -> Callable[[Rng], Data]:
+    """Blocks of four operations on n numbers: tanh, · w, sin, + x."""
+    return lambda rng: {"x": normal(rng, n), "w": normal(rng, n), "blocks": blocks}
 
 
 def perceptron(*sizes: int, batch: int, rate: float) -> Callable[[Rng], Data]:
@@ -263,6 +263,46 @@ WORKLOADS = [
 ]  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Curve:
+    """A program on more and more of something; `data` makes its arguments for a size."""
+
+    name: str
+    title: str
+    program: str
+    sizes: Sequence[int]
+    data: Callable[[int], Callable[[Rng], Data]]
+
+    def at(self, size: int) -> Workload:
+        return Workload(f"{self.name}@{size}", self.title, self.program, self.data(size), 1e-3)
+
+
+CURVES = [
+    Curve(
+        "operations", "operations in a chain, n = 10", "chain",
+        (100, 1_000, 10_000, 100_000, 1_000_000), lambda n: chain(10, blocks=n // 4),
+    ),
+    Curve(
+        "batch", "images in a batch of LeNet-5", "lenet", (64, 128, 256, 512, 1024),
+        lambda n: images(n, 1, 32, 10, rate=1e-3),
+    ),
+    Curve(
+        "steps", "time steps of the LSTM, batch 16", "recurrent", (64, 128, 256, 512, 1024),
+        lambda n: text(16, n, 64, rate=1e-3, kind="LSTM", hidden=128),
+    ),
+]  # fmt: skip
+
+
 def chosen(names: Collection[str]) -> list[Workload]:
     """The workloads of these names, or all."""
     return [workload for workload in WORKLOADS if not names or workload.name in names]
+
+
+def named(name: str) -> Workload:
+    """The workload of a name, also of a point of a curve: `batch@64`."""
+    curve, at, size = name.partition("@")
+    if at:
+        (found,) = (known for known in CURVES if known.name == curve)
+        return found.at(int(size))
+    (workload,) = chosen([name])
+    return workload

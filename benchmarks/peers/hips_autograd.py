@@ -93,3 +93,17 @@ def logistic(X: Any, Y: Any, w: Any, rate: float) -> Any:
 def cross_entropy(logits: Any, labels: Any) -> Any:
     gradient = autograd.value_and_grad(entropy)
     return lambda: gradient(logits, labels)
+
+
+def curvature(parameters: Any, directions: Any, x: Any, y: Any) -> Any:
+    def loss(parameters: Any) -> Any:
+        W1, b1, W2, b2 = parameters
+        return np.mean(np.square(np.dot(np.tanh(np.dot(x, W1) + b1), W2) + b2 - y))
+
+    gradient = autograd.grad(loss)
+
+    def step() -> Any:
+        pullback, _ = autograd.make_vjp(gradient)(parameters)  # the Hessian is symmetric
+        return loss(parameters), *pullback(directions)
+
+    return step

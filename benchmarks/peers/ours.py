@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 import tinygrad_tr as tt
-from tinygrad_tr.benchmarks.workloads import parameters_of
+
+from ..workloads import parameters_of
 
 
 def set_threads(n: int) -> None:
@@ -263,7 +264,7 @@ def transformer(
 def skip_gram(words: Any, others: Any, truth: Any, tables: Any, rate: float) -> Any:
     inner, outer = (tt.nn.Embedding.from_pretrained(table, freeze=False) for table in tables)
     optimizer = tt.optim.SGD([inner.weight, outer.weight], lr=rate)
-    labels = tt.Tensor(truth)
+    words, others, labels = tt.Tensor(words), tt.Tensor(others), tt.Tensor(truth)
 
     def step() -> Any:
         optimizer.zero_grad()
@@ -277,7 +278,8 @@ def skip_gram(words: Any, others: Any, truth: Any, tables: Any, rate: float) -> 
 
 
 def embedding(table: Any, ids: Any, g: Any) -> Any:
-    return both_passes(lambda weight: tt.nn.functional.embedding(ids, weight), g, table)
+    rows = tt.Tensor(ids)
+    return both_passes(lambda weight: tt.nn.functional.embedding(rows, weight), g, table)
 
 
 def dropout(x: Any, p: float) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.optim import SGD, Adam, AdamW, RMSprop
 
 from ..workloads import parameters_of
 from . import torch_networks as networks
@@ -76,20 +77,24 @@ def training(model: Any, optimizer: Any, x: Any, labels: Any) -> Any:
     return step
 
 
-def perceptron_sgd(weights: Any, biases: Any, x: Any, labels: Any, rate: float) -> Any:
+def perceptron_sgd(
+    weights: Any, biases: Any, x: Any, labels: Any, rate: float, fused: Any = None
+) -> Any:
     model = network(weights, biases)
-    return training(model, torch.optim.SGD(model.parameters(), lr=rate), x, labels)
+    return training(model, SGD(model.parameters(), lr=rate, fused=fused), x, labels)
 
 
-def perceptron_adam(weights: Any, biases: Any, x: Any, labels: Any, rate: float) -> Any:
+def perceptron_adam(
+    weights: Any, biases: Any, x: Any, labels: Any, rate: float, fused: Any = None
+) -> Any:
     model = network(weights, biases)
-    return training(model, torch.optim.Adam(model.parameters(), lr=rate), x, labels)
+    return training(model, Adam(model.parameters(), lr=rate, fused=fused), x, labels)
 
 
-def logistic(X: Any, Y: Any, w: Any, rate: float) -> Any:
+def logistic(X: Any, Y: Any, w: Any, rate: float, fused: Any = None) -> Any:
     X, Y = tensor(X), tensor(Y)
     w, b = leaf(w), torch.zeros(1, requires_grad=True)
-    optimizer = torch.optim.SGD([w, b], lr=rate)
+    optimizer = SGD([w, b], lr=rate, fused=fused)
 
     def step() -> Any:
         optimizer.zero_grad()
@@ -113,20 +118,20 @@ def updates(optimizer: Any, p: Any, g: Any, rate: float, **options: Any) -> Any:
     return step
 
 
-def momentum(p: Any, g: Any, rate: float) -> Any:
-    return updates(torch.optim.SGD, p, g, rate, momentum=0.9)
+def momentum(p: Any, g: Any, rate: float, fused: Any = None) -> Any:
+    return updates(SGD, p, g, rate, momentum=0.9, fused=fused)
 
 
 def rmsprop(p: Any, g: Any, rate: float) -> Any:
-    return updates(torch.optim.RMSprop, p, g, rate)
+    return updates(RMSprop, p, g, rate)
 
 
-def adam(p: Any, g: Any, rate: float) -> Any:
-    return updates(torch.optim.Adam, p, g, rate)
+def adam(p: Any, g: Any, rate: float, fused: Any = None) -> Any:
+    return updates(Adam, p, g, rate, fused=fused)
 
 
-def adamw(p: Any, g: Any, rate: float) -> Any:
-    return updates(torch.optim.AdamW, p, g, rate)
+def adamw(p: Any, g: Any, rate: float, fused: Any = None) -> Any:
+    return updates(AdamW, p, g, rate, fused=fused)
 
 
 def cross_entropy(logits: Any, labels: Any) -> Any:
@@ -198,51 +203,57 @@ def filled(model: Any) -> Any:
     return model
 
 
-def lenet(x: Any, labels: Any, rate: float) -> Any:
+def lenet(x: Any, labels: Any, rate: float, fused: Any = None) -> Any:
     model = filled(networks.LeNet5(in_channels=1))
-    return training(model, torch.optim.Adam(model.parameters(), lr=rate), x, labels)
+    return training(model, Adam(model.parameters(), lr=rate, fused=fused), x, labels)
 
 
-def resnet(x: Any, labels: Any, rate: float) -> Any:
+def resnet(x: Any, labels: Any, rate: float, fused: Any = None) -> Any:
     model = filled(networks.ResNet20())
-    return training(model, torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9), x, labels)
+    optimizer = SGD(model.parameters(), lr=rate, momentum=0.9, fused=fused)
+    return training(model, optimizer, x, labels)
 
 
-def inverted_residuals(x: Any, labels: Any, rate: float) -> Any:
+def inverted_residuals(x: Any, labels: Any, rate: float, fused: Any = None) -> Any:
     channels = x.shape[1]
     blocks = [networks.InvertedResidual(channels) for _ in range(3)]
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10)]
     model = filled(nn.Sequential(*blocks, *head))
-    return training(model, torch.optim.SGD(model.parameters(), lr=rate), x, labels)
+    return training(model, SGD(model.parameters(), lr=rate, fused=fused), x, labels)
 
 
-def unet(x: Any, labels: Any, rate: float) -> Any:
+def unet(x: Any, labels: Any, rate: float, fused: Any = None) -> Any:
     model = filled(networks.UNet(x.shape[1], 4, width=8))
-    return training(model, torch.optim.Adam(model.parameters(), lr=rate), x, labels)
+    return training(model, Adam(model.parameters(), lr=rate, fused=fused), x, labels)
 
 
 def recurrent(
-    tokens: Any, targets: Any, vocabulary: int, kind: str, hidden: int, rate: float
-) -> Any:
+    tokens: Any, targets: Any, vocabulary: int, kind: str, hidden: int, rate: float,
+    fused: Any = None,
+) -> Any:  # fmt: skip
     layer = getattr(nn, kind)(hidden, hidden, batch_first=True)
     model = filled(networks.LanguageModel(vocabulary, hidden, layer))
-    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+    optimizer = Adam(model.parameters(), lr=rate, fused=fused)
     return training(model, optimizer, tokens, targets.reshape(-1))
 
 
 def transformer(
     tokens: Any, targets: Any, vocabulary: int, features: int, heads: int, layers: int, inner: int,
-    rate: float,
+    rate: float, fused: Any = None,
 ) -> Any:  # fmt: skip
     blocks = networks.Blocks(tokens.shape[1], features, heads, layers, inner)
     model = filled(networks.LanguageModel(vocabulary, features, blocks))
-    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+    optimizer = Adam(model.parameters(), lr=rate, fused=fused)
     return training(model, optimizer, tokens, targets.reshape(-1))
 
 
-def skip_gram(words: Any, others: Any, truth: Any, tables: Any, rate: float) -> Any:
-    inner, outer = (nn.Embedding(len(t), t.shape[1], _weight=tensor(t)) for t in tables)
-    optimizer = torch.optim.SGD([inner.weight, outer.weight], lr=rate)
+def skip_gram(
+    words: Any, others: Any, truth: Any, tables: Any, rate: float, sparse: bool = False
+) -> Any:
+    inner, outer = (
+        nn.Embedding(len(t), t.shape[1], _weight=tensor(t), sparse=sparse) for t in tables
+    )
+    optimizer = SGD([inner.weight, outer.weight], lr=rate)
     words, others, labels = tensor(words), tensor(others), tensor(truth)
 
     def step() -> Any:

@@ -106,7 +106,7 @@ def lstm_with_numpy(
     rest = 1 - halves
     half_U = U * halves[:, None]
     z = contributions(x, W * halves[:, None], None if b is None else b * halves)
-    steps, N, H = len(z), *c.shape
+    steps, (N, H) = len(z), c.shape
     states, cells = beginning(steps, h, z, U, c, P), beginning(steps, c, z, U, h, P)
     gates = np.empty((steps, N, 4 * H), states.dtype)
     i, f, new, o = np.split(gates, 4, axis=2)
@@ -237,17 +237,18 @@ def written_out(b: Array | None, width: int) -> Array:
 
 
 def products(to_z: Array, *inputs: Array) -> list[Array]:
-    """As `product` for each of the inputs, while to_z passes through the cache once."""
+    """As `product` for each of the inputs, while to_z is read once."""
     x = np.concatenate(inputs, axis=2).reshape(-1, sum(x.shape[2] for x in inputs))
     to_z = to_z.reshape(-1, to_z.shape[2])
-    out = np.empty((upwards(x.shape[1], loops.GROUP), to_z.shape[1]), np.float32)
+    out = np.empty((upwards(to_z.shape[1], loops.GROUP), x.shape[1]), np.float32)
 
     def work(first: int, last: int) -> None:
-        loops.to_weights(x, to_z, out, scratch(loops.GROUP, loops.BLOCK, np.float32), first, last)
+        loops.to_weights(to_z, x, out, scratch(loops.GROUP, loops.BLOCK, np.float32), first, last)
 
     in_parts(len(out) // loops.GROUP, work)
-    ends = itertools.accumulate(x.shape[2] for x in inputs)
-    return [np.ascontiguousarray(rows.T) for rows in np.split(out, list(ends))[:-1]]
+    ends = itertools.accumulate(x.shape[2] for x in inputs[:-1])
+    parts = np.split(out[: to_z.shape[1]], list(ends), axis=1)
+    return [np.ascontiguousarray(part) for part in parts]
 
 
 def always(going: Array | None) -> Array:

@@ -19,7 +19,7 @@ Array = Any
 Rows = Any  # the rows of a matrix, one after the other, and where each begins: two arrays
 
 GROUP = 8  # sequences at a time
-BLOCK = 128  # rows of a product that stay in the second cache
+BLOCK = 256  # rows of a product that stay in the second cache
 
 # tanh x = x p(x²)/q(x²) within 2e-7 up to the border, beyond which float32 has 1. The lowest power
 # comes first. Source: Eigen's generic_fast_tanh_float.
@@ -294,19 +294,27 @@ def gru_back(
 
 
 @compiled.loop
-def to_weights(x: Array, to_z: Array, out: Array, turned: Array, first: int, last: int) -> None:
-    """out (K, M) = xᵀ to_z, its rows first to last in groups of eight: (R, K), (R, M).
+def turn(to_z: Array, begin: int, end: int, column: int, count: int, turned: Array) -> None:
+    for r in range(begin, end):
+        for i in range(count):
+            turned[i, r - begin] = to_z[r, column + i]
+
+
+@compiled.loop
+def to_weights(to_z: Array, x: Array, out: Array, turned: Array, first: int, last: int) -> None:
+    """out (M, K) = to_zᵀ x, its rows first to last in groups of eight: (R, M), (R, K).
 
     out has a multiple of eight rows; `turned` (8, BLOCK) is scratch.
     """
-    (R, K), M = x.shape, to_z.shape[1]
+    (R, M), K = to_z.shape, x.shape[1]
     places, low, high = np.arange(GROUP) * turned.shape[1], GROUP * first, GROUP * last
     out[low:high] = 0
     for begin in range(0, R, BLOCK):
         end = min(begin + BLOCK, R)
-        taps = np.arange(begin, end) * M
-        for k in range(low, high, GROUP):
-            for r in range(begin, end):
-                for i in range(min(GROUP, K - k)):
-                    turned[i, r - begin] = x[r, k + i]
-            add_products(out[k : k + GROUP], turned.ravel(), places, to_z.ravel(), taps, None, M)
+        taps = np.arange(begin, end) * K
+        for m in range(low, high, GROUP):
+            if m + GROUP <= M:
+                turn(to_z, begin, end, m, GROUP, turned)  # a constant: a loop without conditions
+            else:
+                turn(to_z, begin, end, m, M - m, turned)
+            add_products(out[m : m + GROUP], turned.ravel(), places, x.ravel(), taps, None, K)

@@ -6,7 +6,7 @@ Names: v values, b buffers, c constants, t Tensors from outside, f functions, l 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from .fusion import Loop, Step
 from .loop_text import source_of
 from .loops import compiled
 from .memory import Layout
-from .tape import Method, Operation, Value
+from .tape import Method, Operation, Value, values_in
 
 INFIX = {
     np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.less: "<",
@@ -117,7 +117,9 @@ class Writer:
             self.write(f"{name} = b{name[1:]}")
             self.write(self.call(done, f", out={name}"))
         else:
-            self.write(f"{self.target(done.made)} = {self.call(done)}")
+            over = self.layout.over.get(done.outputs[0])
+            out = "" if over is None else f", out={self.value_name(over)}"
+            self.write(f"{self.target(done.made)} = {self.call(done, out)}")
 
     def call(self, done: Operation, out: str = "") -> str:
         """The operation as an expression."""
@@ -163,14 +165,13 @@ class Writer:
         else:
             self.write(f"share({name}, {lengths[0]}, {sizes}, {', '.join(flat)})")
 
-    def forget(self, i: int, step: Step) -> None:
-        """Let go of what no later step needs."""
+    def forget(self, values: Iterable[Value]) -> None:
+        """Let go of names that no later step reads; views and pullbacks keep what they hold."""
         gone = [
             self.values[value]
-            for value in dict.fromkeys([*step.reads, *step.outputs])
-            if self.layout.last_use.get(value) == i and value not in self.layout.places
-            and value in self.values
-        ]  # fmt: skip
+            for value in dict.fromkeys(values)
+            if value in self.values and value not in self.layout.places
+        ]
         if gone:
             self.write(f"del {', '.join(gone)}")
 
@@ -191,12 +192,15 @@ def assembled(
 ) -> tuple[Callable[..., Any], str]:
     """The program as a function of its arguments, and its text."""
     writer = Writer(layout, arguments)
+    last = {value: i for i, step in enumerate(steps) for value in (*step.outputs, *step.reads)}
+    for value in (*values_in((results,)), *arguments):
+        last[value] = len(steps)
     for i, step in enumerate(steps):
         if isinstance(step, Loop):
             writer.loop(step)
         else:
             writer.operation(step)
-        writer.forget(i, step)
+        writer.forget(value for value in (*step.reads, *step.outputs) if last[value] == i)
     inputs = ", ".join(writer.values[value] for value in arguments)
     text = "\n".join(
         [f"def program({inputs}):", *writer.lines, f"    return {writer.text(results)}", ""]

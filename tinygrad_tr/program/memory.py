@@ -1,14 +1,16 @@
 """Which memory the arrays of a program take: buffers made once, for as long as each is needed.
 
 An array lives until the last step that reads it, or a view of it, or that calls a pullback which
-holds it. What leaves the program (results, gradients) is new in every run; everything else that
-a loop or one of NumPy's functions writes into goes to a buffer, and arrays whose lives do not
-overlap share one.
+holds it. What leaves the program (results, gradients) is new in every run. Of the rest, small
+arrays that a loop or one of NumPy's functions writes lie in buffers, shared by those whose lives do
+not overlap: to ask for memory would take longer than to fill it. Large ones are new too and freed
+after their last use, so that they never stand beside what kernels need for a moment; or they are
+written over an array that is no longer needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,18 +18,20 @@ import numpy as np
 
 from .effects import keep_grad
 from .fusion import Loop, Step
+from .simplify import is_elementwise
 from .tape import Operation, Value
 
+LARGE = 1 << 16  # bytes
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 
 @dataclass
 class Layout:
-    """Where each value that has a place lies: the number of its buffer, and how large they are."""
+    """Where values lie: the numbers of their buffers, or the values that they are written over."""
 
     places: dict[Value, int]
+    over: dict[Value, Value]
     sizes: list[int]
-    last_use: dict[Value, int]
 
     @property
     def nbytes(self) -> int:
@@ -49,16 +53,22 @@ def aligned(size: int) -> np.ndarray[Any, Any]:
 
 
 def laid_out(steps: Sequence[Step], results: Collection[Value]) -> Layout:
-    """The lives of all values, and a buffer for each that can have one."""
+    """The lives of all values, and a buffer for each small one that can have one."""
     last_use = lives(steps, results)
     end = len(steps)
     places: dict[Value, int] = {}
+    over: dict[Value, Value] = {}
     sizes: list[int] = []
     free: list[int] = []
     ending: dict[int, list[int]] = {}
     for i, step in enumerate(steps):
         for value in writable(step):
             if last_use.get(value, end) >= end:
+                continue
+            if value.nbytes > LARGE:
+                dying = giving_way(step, value, i, last_use)
+                if dying is not None:
+                    over[value] = dying
                 continue
             place = fitting(free, sizes, value.nbytes)
             if place is None:
@@ -70,7 +80,18 @@ def laid_out(steps: Sequence[Step], results: Collection[Value]) -> Layout:
             places[value] = place
             ending.setdefault(max(i, last_use[value]), []).append(place)
         free += ending.pop(i, [])
-    return Layout(places, sizes, last_use)
+    return Layout(places, over, sizes)
+
+
+def giving_way(step: Step, out: Value, i: int, last_use: Mapping[Value, int]) -> Value | None:
+    """What step i reads for the last time, if NumPy can write the result over it."""
+    if isinstance(step, Loop) or not is_elementwise(step):
+        return None  # a loop is fastest when its arrays are known to lie apart
+    for value in step.reads:
+        alike = (value.shape, value.dtype) == (out.shape, out.dtype)
+        if alike and value.owned and last_use[value] == i:
+            return value
+    return None
 
 
 def fitting(free: Sequence[int], sizes: Sequence[int], wanted: int) -> int | None:
@@ -90,7 +111,7 @@ def writable(step: Step) -> list[Value]:
     if not isinstance(step.function, np.ufunc) or step.keywords or not step.pure:
         return []
     (*others, out) = step.outputs
-    return [out] if not others and out.fresh and out.shape else []
+    return [out] if not others and out.owned and out.shape else []
 
 
 def lives(steps: Sequence[Step], results: Collection[Value]) -> dict[Value, int]:
@@ -115,4 +136,4 @@ def lives(steps: Sequence[Step], results: Collection[Value]) -> dict[Value, int]
 
 def keeps(step: Operation, out: Value) -> bool:
     """Whether an output may hold on to the memory of what the step read."""
-    return not out.fresh or out.shape is None
+    return not out.owned or out.shape is None

@@ -133,7 +133,7 @@ def with_constants(operations: Sequence[Operation]) -> list[Operation]:
         if not (isinstance(leaf, np.ndarray) and leaf.ndim):
             return leaf
         if id(leaf) not in made:
-            made[id(leaf)] = Value(leaf, fresh=False)
+            made[id(leaf)] = Value(leaf, owned=False)
             found.append(Operation(constant_of, (leaf,), {}, made[id(leaf)]))
         return made[id(leaf)]
 

@@ -156,7 +156,8 @@ class Symbol(NDArrayOperatorsMixin):
 
 def overwritten(target: Any, made: Any) -> Any:
     """What `out=` and `+=` leave in a Symbol: another value, where nobody sees the old one."""
-    if not (isinstance(target, Symbol) and target.value.fresh and target.shape == made.shape):
+    alone = isinstance(target, Symbol) and target.value.owned and not target.value.viewed
+    if not (alone and target.shape == made.shape):
         raise made.record.unknown("an operation with out=")
     if made.dtype != target.dtype:
         made = made.astype(target.dtype)

@@ -14,17 +14,18 @@ from tinygrad_tr.kernels.scattering import Rows
 class Value:
     """Something that an operation made, most often an array: its shape and dtype are known.
 
-    `fresh` says that nothing else lives in its memory: neither what it was made from nor a view.
+    `owned` says that it lies in memory of its own, rather than in that of what it was made from;
+    `viewed`, that others lie in its memory.
     """
 
-    __slots__ = ("dtype", "fresh", "shape")
+    __slots__ = ("dtype", "owned", "shape", "viewed")
     shape: Any  # None for what is no array
     dtype: Any
 
-    def __init__(self, made: Any, fresh: bool = True) -> None:
+    def __init__(self, made: Any, owned: bool = True) -> None:
         self.shape = getattr(made, "shape", None)
         self.dtype = getattr(made, "dtype", None)
-        self.fresh = fresh
+        self.owned, self.viewed = owned, False
 
     @property
     def nbytes(self) -> int:

@@ -93,7 +93,7 @@ class Trace:
 
     def constant(self, array: Any) -> Symbol:
         """An array that is the same in every run, as a Symbol: NumPy asks it for its methods."""
-        value = Value(array, fresh=False)
+        value = Value(array, owned=False)
         self.write(constant_of, (array,), {}, value)
         return Symbol(self, array, value)
 
@@ -122,9 +122,9 @@ class Trace:
                 raise self.unknown(getattr(function, "__name__", str(function)))
             lenders = [x for x in given if shares_memory(array, x.array)]
             for x in lenders:
-                x.value.fresh = False
+                x.value.viewed = True
             own = not lenders and not any(shares_memory(array, x) for x in held)
-            return Symbol(self, array, Value(array, fresh=own))
+            return Symbol(self, array, Value(array, owned=own))
 
         if isinstance(result, Rows):
             made = mapped(result.parts, symbol)
@@ -184,7 +184,14 @@ class Trace:
         result = rule.function(*map(array_of, values), **mapped(dict(keywords), array_of))
         out, pullbacks = result[0], result[1:]
         ways = tuple(None if p is None else Value(p) for p in pullbacks)
-        symbols = mapped(out, lambda array: Symbol(self, array, Value(array, fresh=False)))
+
+        def symbol(array: Any) -> Symbol:
+            value = Value(array, owned=not any(shares_memory(array, x) for x in given))
+            value.viewed = True  # the pullbacks may hold it
+            return Symbol(self, array, value)
+
+        given = [array_of(leaf) for leaf in leaves((tuple(values), dict(keywords)))]
+        symbols = mapped(out, symbol)
         self.write(rule.function, values, keywords, (mapped(symbols, value_of), *ways))
 
         def way_back(pullback: Callable[..., Any], way: Value) -> Callable[..., Any]:
@@ -214,7 +221,7 @@ class Trace:
         if not isinstance(x, Variable) or isinstance(x.value, Symbol):
             return getattr(x, "value", x) if isinstance(x, Variable) else x
         if id(x) not in self.symbols:
-            value = Value(x.value, fresh=False)
+            value = Value(x.value, owned=False)
             self.write(read, (self.place(x),), {}, value, pure=False)
             self.symbols[id(x)] = Symbol(self, x.value, value)
         return self.symbols[id(x)]
@@ -228,7 +235,7 @@ class Trace:
 
     def given(self, x: Any) -> tuple[Any, Value]:
         """An argument of the step, as the step gets it, and its value."""
-        value = Value(x, fresh=False)
+        value = Value(x, owned=False)
         if not isinstance(x, Variable):
             return Symbol(self, x, value), value
         if x.node is not None:
@@ -266,7 +273,7 @@ class Trace:
             self.place(tensor)
             return None
         array = tensor.grad.value
-        value = Value(array, fresh=False)
+        value = Value(array, owned=False)
         self.write(read_grad, (self.place(tensor),), {}, value, pure=False)
         return constant(Symbol(self, array, value))
 
@@ -339,7 +346,7 @@ class Trace:
         whole = Value(None)
         self.write(function, inputs, keywords, whole, pure=False, barrier=True)
         if isinstance(result, Variable):
-            array = Symbol(self, result.value, Value(result.value, fresh=False))
+            array = Symbol(self, result.value, Value(result.value, owned=False))
             self.write(attrgetter("value"), (whole,), {}, array.value)
             return constant(array)
         if isinstance(result, (np.ndarray, np.generic)):
