@@ -19,7 +19,7 @@ from .report import Table
 from .timing import Step, ratio, show
 from .workloads import Workload, chosen, named
 
-WITHOUT_MEMORY = {"scalar", "chain-10", "mlp-64", "hvp"}  # worth speaking of
+WITHOUT_MEMORY = {"scalar", "chain-10", "mlp-64", "logistic", "hvp"}  # worth speaking of
 IMPORT_ROUNDS = 7
 MEMORY_STEPS = 3
 STARTING = 3  # calls: a compiler may record two before it builds

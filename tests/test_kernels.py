@@ -30,13 +30,27 @@ def test_totals_are_the_sums_of_numpy(axes):
         np.testing.assert_allclose(total(axes, *arrays), expected, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize(
+    ("shape", "other", "axes"),
+    [((3, 4), (1, 4), (1,)), ((3, 4), (3, 1), (0,)), ((3, 4), (1, 4), (0, 1)),
+     ((3, 4, 5), (3, 1, 5), (1, 2)), ((0, 4), (1, 4), (1,)), ((3, 4), (3, 1), (1,))],
+)  # fmt: skip
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_totals_of_products_take_what_broadcasts(shape, other, axes, dtype):
+    x, y = RNG.standard_normal(shape).astype(dtype), RNG.standard_normal(other).astype(dtype)
+    found, expected = total(axes, x, y), (x * y).sum(axis=axes, keepdims=True)
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, expected, atol=10 * np.finfo(dtype).eps)
+
+
 @pytest.mark.parametrize("axes", AXES[1:], ids=str)
 def test_moments_are_the_mean_and_variance_of_numpy(axes):
-    x = RNG.standard_normal(SHAPE) + 3
-    mean, variance, centred = moments(axes, x)
-    np.testing.assert_allclose(mean, x.mean(axis=axes, keepdims=True), rtol=1e-12)
-    np.testing.assert_allclose(variance, x.var(axis=axes, keepdims=True), rtol=1e-12, atol=1e-15)
-    np.testing.assert_allclose(centred, x - mean, atol=1e-14)
+    for x in (RNG.standard_normal(SHAPE), RNG.standard_normal(SHAPE) + 300):
+        origin, rest, variance = moments(axes, x)
+        mean = x.mean(axis=axes, keepdims=True)
+        np.testing.assert_allclose(rest, mean - (0 if origin is None else origin), atol=1e-12)
+        np.testing.assert_allclose(variance, x.var(axis=axes, keepdims=True), atol=1e-12)
+    assert origin is not None
 
 
 @pytest.mark.parametrize("shape", [(4, 1, 1), (1, 4, 1, 1), (1, 1, 2, 5), (3, 1, 1, 1), (5,), ()])
@@ -80,8 +94,8 @@ def test_the_loop_over_rows_is_the_norm_of_numpy(
     g = numbers(shape[::-1]).T  # not in one piece
     lead = norms.leading(shape, axes, w, b)
     assert lead is not None
-    out, back = norms.row_by_row(x, w, b, lead, axes, 1e-5, centred)
-    expected, back_by_axes = norms.axis_by_axis(x, w, b, axes, 1e-5, centred)
+    out, back, both = norms.row_by_row(x, w, b, lead, axes, 1e-5, centred)
+    expected, back_by_axes, both_by_axes = norms.axis_by_axis(x, w, b, axes, 1e-5, centred)
     close = {"rtol": 1e-10, "atol": 1e-12} if dtype is np.float64 else {"rtol": 1e-4, "atol": 1e-4}
     np.testing.assert_allclose(out, expected, **close)
     needs = (True, w is not None, b is not None)
@@ -91,6 +105,9 @@ def test_the_loop_over_rows_is_the_norm_of_numpy(
             assert found.dtype == dtype
             np.testing.assert_allclose(found, wanted, **close)
     assert back(g, (False, False, False)) == (None, None, None)
+    if centred:
+        for found, wanted in zip(both(), both_by_axes(), strict=True):
+            np.testing.assert_allclose(found, wanted, **close)
 
 
 @pytest.mark.parametrize(
@@ -130,8 +147,8 @@ def test_the_loop_over_stretches_is_the_norm_of_numpy(
     for w, b in ((None, None),) if p is None else (p, (p[0], None), (None, p[1])):
         parts = norms.stretches_of(shape, axes, w, b)
         assert parts is not None
-        out, back = norms.stretch_by_stretch(x, w, b, parts, 1e-5)
-        expected, back_by_axes = norms.axis_by_axis(x, w, b, axes, 1e-5, True)
+        out, back, both = norms.stretch_by_stretch(x, w, b, parts, axes, 1e-5)
+        expected, back_by_axes, both_by_axes = norms.axis_by_axis(x, w, b, axes, 1e-5, True)
         np.testing.assert_allclose(out, expected, **close)
         needs = (True, w is not None, b is not None)
         for found, wanted in zip(back(g, needs), back_by_axes(g, needs), strict=True):
@@ -140,14 +157,18 @@ def test_the_loop_over_stretches_is_the_norm_of_numpy(
                 assert (found.dtype, found.shape) == (dtype, wanted.shape)
                 np.testing.assert_allclose(found, wanted, **close)
         assert back(g, (False, False, False)) == (None, None, None)
+        for found, wanted in zip(both(), both_by_axes(), strict=True):
+            assert (found.dtype, found.shape) == (dtype, wanted.shape)
+            np.testing.assert_allclose(found, wanted, **close)
 
 
-def test_moments_by_loop_are_those_of_numpy_and_exact_far_from_zero():
+def test_moments_by_loop_are_exact_far_from_zero():
     pytest.importorskip("numba")
     rng = np.random.default_rng(0)
     x = (rng.standard_normal((16, 3, 400)) + 1e4).astype(np.float32)
     assert compiled.worthwhile(x)
-    mean, variance = norms.mean_and_variance(x, (0, 2))
+    _, _, both = norms.normalised(x, None, None, (0, 2), 1e-5, True)
+    mean, variance = both()
     exact = x.astype(np.float64)
     np.testing.assert_allclose(mean, exact.mean(axis=(0, 2), keepdims=True), rtol=1e-7)
     np.testing.assert_allclose(variance, exact.var(axis=(0, 2), keepdims=True), rtol=1e-5)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -650,3 +652,39 @@ print(sum(loop.stats.cache_hits.values()), out.item())
         found.append(run.stdout.split())
     assert [hits for hits, _ in found] == ["0", "1"]
     assert found[0][1] == found[1][1]
+
+
+def test_leaves_that_the_step_makes_itself_are_its_own_affair():
+    def step(a, b, c):
+        a, b, c = (tt.Tensor(x, requires_grad=True) for x in (a, b, c))
+        J = 3 * (a + b * c)
+        J.backward()
+        return J, a.grad, b.grad, c.grad
+
+    compiled = tt.compile(step)
+    for b in (3.0, 3.0, 3.0, 4.0):
+        made = compiled(*(tt.Tensor(v) for v in (5.0, b, 2.0)))
+        assert [x.item() for x in made] == [3 * (5 + 2 * b), 3, 6, 3 * b]
+    assert program_of(compiled)
+
+
+def test_a_dropped_step_lets_go_of_its_arrays():
+    norm = nn.BatchNorm2d(8)
+
+    def step(x):
+        norm.zero_grad()
+        norm(x).sum().backward()
+
+    compiled = tt.compile(step)
+    x = tt.Tensor(np.ones((16, 8, 16, 16), np.float32))
+    for _ in range(3):
+        compiled(x)
+    compiled.explain()
+    program = weakref.ref(program_of(compiled))
+    gc.collect()
+    gc.disable()
+    try:
+        del compiled
+        assert program() is None
+    finally:
+        gc.enable()

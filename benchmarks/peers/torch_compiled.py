@@ -33,7 +33,8 @@ def curvature(parameters: Any, directions: Any, x: Any, y: Any) -> Any:
 
     def product() -> Any:
         gradient = torch.func.grad_and_value(loss)
-        (_, value), (curved, _) = torch.func.jvp(gradient, (parameters,), (directions,))
+        both: Any = torch.func.jvp(gradient, (parameters,), (directions,))
+        (_, value), (curved, _) = both
         return value, *curved
 
     return compiled(product)

@@ -19,18 +19,13 @@ import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, ShapeError, describe
 from tinygrad_tr.graph import value_of
-from tinygrad_tr.kernels.normalisation import mean_and_variance
-from tinygrad_tr.rule import kernel
-from tinygrad_tr.rules.normalisation import normalize
+from tinygrad_tr.rules.normalisation import normalize, normalize_with_moments
 from tinygrad_tr.rules.shape import reshape
 from tinygrad_tr.tensor import Tensor
 
 from ..checks import require_float_array, require_positive, require_probability
 
 Axes = tuple[int, ...]
-
-statistics = kernel(mean_and_variance)
-
 
 def batch_norm(
     x: Tensor,
@@ -162,9 +157,16 @@ def channel_norm(
     if own_statistics:
         axes = (*batch, *range(2, x.ndim))
         require_several(operation, x, axes)
+        require_probability(operation, "momentum", momentum)
         weight, bias = (per_channel(x, p) for p in (weight, bias))
-        out: Tensor = normalize(x, weight, bias, axes=axes, eps=eps, centred=True)
-        follow(operation, x, axes, running_mean, running_var, momentum, unbiased)
+        if running_mean is None and running_var is None:
+            return normalize(x, weight, bias, axes=axes, eps=eps, centred=True)
+        out, mean, variance = normalize_with_moments(x, weight, bias, axes=axes, eps=eps)
+        if running_mean is not None:
+            move(running_mean, mean, momentum)
+        if running_var is not None:
+            n = math.prod(x.shape[axis] for axis in axes)
+            move(running_var, variance, momentum, n / (n - 1) if unbiased else 1)
         return out
     if running_mean is None or running_var is None:
         raise ArgumentError(
@@ -195,33 +197,13 @@ def per_channel(x: Tensor, p: Any) -> Any:
     return p if p is None or x.ndim == 2 else reshape(p, (-1, *(1,) * (x.ndim - 2)))
 
 
-def follow(
-    operation: str,
-    x: Tensor,
-    axes: Axes,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    momentum: float,
-    unbiased: bool,
-) -> None:
-    """Move the running statistics towards those of x; an average over examples if apart."""
-    require_probability(operation, "momentum", momentum)
-    if running_mean is None and running_var is None:
-        return
-    values = value_of(x)
-    mean, variance = statistics(values, axes)
-    if running_mean is not None:
-        move(running_mean, mean, momentum)
-    if running_var is not None:
-        n = math.prod(values.shape[axis] for axis in axes)
-        move(running_var, variance * (n / (n - 1)) if unbiased else variance, momentum)
+def move(running: Tensor, batch: Tensor, momentum: float, factor: float = 1) -> None:
+    """running ← (1 − momentum)·running + momentum·factor·batch's, a number for each channel.
 
-
-def move(running: Tensor, batch: Any, momentum: float) -> None:
-    """running ← (1 − momentum)·running + momentum·batch's, a number for each channel."""
-    channels = running.value.shape[0]
-    news = batch.reshape(-1, channels).mean(axis=0).astype(running.dtype)
-    running.assign((1 - momentum) * value_of(running) + momentum * news)
+    An average over the examples where each has numbers of its own.
+    """
+    news = value_of(batch).reshape(-1, running.size).mean(axis=0).astype(running.dtype)
+    running.assign((1 - momentum) * value_of(running) + (momentum * factor) * news)
 
 
 # ------------------------------------------------------------------ what is refused

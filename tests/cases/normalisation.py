@@ -1,7 +1,9 @@
 """Rows for tinygrad_tr/rules/normalisation.py."""
 
+import numpy as np
+
 from tests.cases.case import Case, normal
-from tinygrad_tr.rules.normalisation import normalize
+from tinygrad_tr.rules.normalisation import normalize, normalize_with_moments
 
 
 def row(label, axes, shapes, torch, centred=True):
@@ -16,6 +18,16 @@ def row(label, axes, shapes, torch, centred=True):
         label=label,
         keeps=2.0,
     )
+
+
+def with_moments(x, *affine):
+    outputs = normalize_with_moments(x, *(*affine, None, None)[:2], axes=(0, 2), eps=1e-5)
+    return np.concatenate([np.reshape(out, -1) for out in outputs])
+
+
+def batch_with_moments(torch, x, *affine):
+    mean, variance = x.mean((0, 2)), x.var((0, 2), unbiased=False)
+    return torch.cat([out.reshape(-1) for out in (batch(torch, x, *affine), mean, variance)])
 
 
 def batch(torch, x, *affine):
@@ -46,4 +58,8 @@ CASES = [
         lambda torch, x: torch.nn.functional.instance_norm(x)),
     row("rms", (1,), [(4, 6), (6,)],
         lambda torch, x, w: torch.nn.functional.rms_norm(x, (6,), w, 1e-5), centred=False),
+    Case("normalize_with_moments", with_moments,
+         [normal(3, 2, 4), normal(2, 1), normal(2, 1)], batch_with_moments),
+    Case("normalize_with_moments", with_moments, [normal(3, 2, 4)], batch_with_moments,
+         label="without weight"),
 ]  # fmt: skip

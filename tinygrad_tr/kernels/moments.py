@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -11,39 +12,50 @@ Axes = tuple[int, ...]
 
 
 def total(axes: Axes, *arrays: Any) -> Any:
-    """Σ x, or Σ x·y of arrays of one shape, over the axes, which stay with length 1.
+    """Σ x, or Σ x·y, over the axes, which stay with length 1; y broadcasts to x.
 
-    In one pass and without an array of products: along the last axes they are BLAS's dot
+    In one pass and without an array of products: rows of numbers are BLAS's matrix or dot
     products, and einsum sums what else there is as it makes it.
     """
-    shape = arrays[0].shape
-    last = len(shape)
-    while last - 1 in axes:
-        last -= 1
-    if len(arrays) == 2 and last < len(shape):
-        rows = (*shape[:last], math.prod(shape[last:]))
-        dots = np.vecdot(*(x.reshape(rows) for x in arrays))
-        return total(axes, dots.reshape(*shape[:last], *(1 for _ in shape[last:])))
-    letters = list(range(len(shape)))
+    x, y = arrays[0], arrays[-1] if len(arrays) > 1 else None
+    shape, last = x.shape, x.ndim - 1
+    if not axes:
+        return x if y is None else x * y
+    if x.dtype.char in "fd" and x.size:
+        if last in axes and (y is None or y.shape == shape):
+            rows = x @ ones(shape[last], x.dtype) if y is None else np.vecdot(x, y)
+            return total(tuple(axis for axis in axes if axis != last), rows[..., None])
+        if x.ndim == 2 and axes == (1,) and y.shape == (1, shape[1]):
+            return x @ y.T
+        if x.ndim == 2 and axes == (0,) and (y is None or y.shape == (shape[0], 1)):
+            return (ones((1, shape[0]), x.dtype) if y is None else y.T) @ x
+    letters = list(range(x.ndim))
     kept = [axis for axis in letters if axis not in axes]
-    operands = [part for x in arrays for part in (x, letters)]
+    operands = [part for array in arrays for part in (array, letters)]
     return np.einsum(*operands, kept).reshape([n if i in kept else 1 for i, n in enumerate(shape)])
 
 
-def moments(axes: Axes, x: Any) -> tuple[Any, Any, Any]:
-    """The mean μ and the variance Σ(x − μ)²/n over the axes, and x − μ.
+@functools.lru_cache(maxsize=64)
+def ones(shape: int | tuple[int, ...], dtype: Any) -> Any:
+    """Ones to sum by."""
+    return np.ones(shape, dtype)
 
-    Squares of x itself would lose all digits far from zero; and there even μ, rounded, leaves
-    x − μ with a mean of its own, which is taken away where it can be seen.
+
+def moments(axes: Axes, x: Any) -> tuple[Any, Any, Any]:
+    """The mean over the axes in two parts, origin + rest, and the variance σ².
+
+    Far from zero, squares of x itself would lose all digits, and even a mean, rounded, leaves
+    differences with a mean of their own. So what is seen from an origin is x − origin, its mean
+    is the rest, and the origin is None, or 0, where the mean is at most some σ away from it.
     """
     n = math.prod(x.shape[axis] for axis in axes)
     mean = total(axes, x) / n
-    centred = x - lengthened(mean, x.shape)
-    rest = total(axes, centred) / n
-    variance = np.maximum(total(axes, centred, centred) / n - rest * rest, 0)
-    if np.any(np.absolute(rest) > 8 * np.finfo(x.dtype).eps * np.sqrt(variance)):
-        centred -= lengthened(rest, x.shape)
-    return mean + rest, variance, centred
+    variance = total(axes, x, x) / n - mean * mean
+    if np.all(mean * mean <= 8 * variance):
+        return None, mean, variance
+    seen = x - lengthened(mean, x.shape)
+    rest = total(axes, seen) / n
+    return mean, rest, np.maximum(total(axes, seen, seen) / n - rest * rest, 0)
 
 
 def lengthened(p: Any, shape: tuple[int, ...]) -> Any:

@@ -1,6 +1,6 @@
 """Normalisation in compiled loops: over rows, and over rows made of stretches.
 
-What shares a mean μ has it in two parts, m and the rest, and 1/σ: arrays in the dtype of x, so that
+What shares a mean μ has it in two parts, m and the rest, and σ²: arrays in the dtype of x, so that
 what is read from them is of that dtype too, as is `zero`, where sums begin. m is the mean of an
 eighth of the numbers. So (m − μ)² ≤ 8σ², and σ² = Σ(x − m)²/n − (m − μ)² is found in one pass with
 three bits lost at most. By `line`, m is subtracted from x before all else: elsewhere the compiler
@@ -23,13 +23,19 @@ def line(x: Any, origin: Any, slope: Any, height: Any) -> Any:
     return (x - origin) * slope + height
 
 
+@compiled.loop
+def inverse_root(variance: Any, eps: float) -> Any:
+    """1/√(σ² + ε), of the dtype of σ²."""
+    return type(variance)(1 / math.sqrt(variance + eps))
+
+
 # ------------------------------------------------------------------ rows (rows, n)
 
 
 @compiled.loop
 def normalise_rows(
     x: Array, weight: Array, bias: Array, eps: float, centred: bool,
-    out: Array, mean: Array, rest: Array, scale: Array, zero: Any, first: int, last: int,
+    out: Array, mean: Array, rest: Array, variance: Array, zero: Any, first: int, last: int,
 ) -> None:  # fmt: skip
     n, some = x.shape[1], -(-x.shape[1] // 8)
     for i in range(first, last):
@@ -47,23 +53,26 @@ def normalise_rows(
             squares += d * d
         left = total / n if centred else 0.0
         rest[i] = left
-        scale[i] = 1 / math.sqrt(max(squares / n - left * left, 0.0) + eps)
-        r, shift = scale[i], -rest[i] * scale[i]
+        variance[i] = max(squares / n - left * left, 0.0)
+        r = inverse_root(variance[i], eps)
+        shift = -rest[i] * r
         for j in range(n):
             made[j] = line(row[j], m, r, shift) * w[j] + b[j]
 
 
 @compiled.loop
 def rows_back(
-    g: Array, x: Array, weight: Array, mean: Array, rest: Array, scale: Array, centred: bool,
-    to_x: Array, to_weight: Array, to_bias: Array, means: Array, zero: Any, first: int, last: int,
+    g: Array, x: Array, weight: Array, mean: Array, rest: Array, variance: Array, eps: float,
+    centred: bool, to_x: Array, to_weight: Array, to_bias: Array, means: Array, zero: Any,
+    first: int, last: int,
 ) -> None:  # fmt: skip
     n = x.shape[1]
     for i in range(first, last):
         k = i % len(weight)
         row, given, made = x[i], g[i], to_x[i]
         w, to_w, to_b = weight[k], to_weight[k], to_bias[k]
-        m, r, shift = mean[i], scale[i], -rest[i] * scale[i]
+        m, r = mean[i], inverse_root(variance[i], eps)
+        shift = -rest[i] * r
         across = along = zero
         for j in range(n):
             normed = line(row[j], m, r, shift)
@@ -114,16 +123,15 @@ def moments_of_rows(
 @compiled.loop
 def normalise_stretches(
     x: Array, whole: Array, near: int, far: int, weight: Array, bias: Array, eps: float,
-    out: Array, mean: Array, rest: Array, scale: Array, zero: Any, first: int, last: int,
+    out: Array, mean: Array, rest: Array, variance: Array, zero: Any, first: int, last: int,
 ) -> None:  # fmt: skip
     """Row by row: each is read twice, from memory once."""
     for r in range(first, last):
-        moments_of_rows(whole, mean, rest, scale, zero, r, r + 1)
-        scale[r] = 1 / math.sqrt(scale[r] + eps)
-        m = mean[r]
+        moments_of_rows(whole, mean, rest, variance, zero, r, r + 1)
+        m, scaled = mean[r], inverse_root(variance[r], eps)
         for s in range(len(x) // len(mean)):
             k = r * near + s * far
-            row, made, slope = x[k], out[k], scale[r] * weight[k % len(weight)]
+            row, made, slope = x[k], out[k], scaled * weight[k % len(weight)]
             shift = bias[k % len(bias)] - rest[r] * slope
             for j in range(len(row)):
                 made[j] = line(row[j], m, slope, shift)
@@ -131,13 +139,15 @@ def normalise_stretches(
 
 @compiled.loop
 def stretches_back(
-    g: Array, x: Array, near: int, far: int, weight: Array, mean: Array, rest: Array, scale: Array,
-    to_x: Array, to_weight: Array, to_bias: Array, sums: Array, zero: Any, first: int, last: int,
+    g: Array, x: Array, near: int, far: int, weight: Array, mean: Array, rest: Array,
+    variance: Array, eps: float, to_x: Array, to_weight: Array, to_bias: Array, sums: Array,
+    zero: Any, first: int, last: int,
 ) -> None:  # fmt: skip
     """Σ γg and Σ γg x̂ over a row; then with A and B, their means, r (γg − A − B x̂)."""
     count, n = len(x) // len(mean), x.size // len(mean)
     for r in range(first, last):
-        m, scaled, shift = mean[r], scale[r], -rest[r] * scale[r]
+        m, scaled = mean[r], inverse_root(variance[r], eps)
+        shift = -rest[r] * scaled
         sums[:] = zero
         for s in range(count):
             k = r * near + s * far

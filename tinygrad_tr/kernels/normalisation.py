@@ -1,13 +1,15 @@
 """γ (x − μ)/√(σ² + ε) + β over some axes, and the way back: with NumPy, and in compiled loops.
 
-Both give the value, and a function of the gradient g of it and of which inputs need theirs:
-with x̂ = (x − μ) r, r = 1/√(σ² + ε) and γg = γ·g, r (γg − mean(γg) − x̂ mean(γg x̂)) to x,
-Σ g x̂ to γ and Σ g to β.
+Each way gives the value, a function of the gradient g of it and of which inputs need theirs,
+and a function that returns μ and σ². With x̂ = (x − μ) r, r = 1/√(σ² + ε) and γg = γ·g, what
+goes back is r (γg − mean(γg) − x̂ mean(γg x̂)) to x, Σ g x̂ to γ and Σ g to β. x is kept for it,
+and x̂ computed again.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -17,7 +19,6 @@ import numpy as np
 from tinygrad_tr.kernels import compiled
 from tinygrad_tr.kernels.moments import Axes, lengthened, moments, total
 from tinygrad_tr.kernels.norm_loops import (
-    moments_of_rows,
     normalise_rows,
     normalise_stretches,
     rows_back,
@@ -28,8 +29,10 @@ from tinygrad_tr.kernels.threads import in_parts
 
 Array = Any
 Gradients = tuple[Array | None, Array | None, Array | None]
-Normalised = tuple[Array, Callable[[Array, Sequence[bool]], Gradients]]
-
+Moments = tuple[Array, Array]
+Normalised = tuple[
+    Array, Callable[[Array, Sequence[bool]], Gradients], Callable[[], Moments]
+]
 
 # Fewer numbers one thread has done before another has begun.
 SHARED = 1 << 20
@@ -42,25 +45,17 @@ def normalised(
     if compiled.worthwhile(x, weight, bias):
         parts = stretches_of(x.shape, axes, weight, bias) if centred else None
         if parts is not None:
-            return stretch_by_stretch(x, weight, bias, parts, eps)
+            return stretch_by_stretch(x, weight, bias, parts, axes, eps)
         lead = leading(x.shape, axes, weight, bias)
         if lead is not None:
             return row_by_row(x, weight, bias, lead, axes, eps, centred)
     return axis_by_axis(x, weight, bias, axes, eps, centred)
 
 
-def mean_and_variance(x: Array, axes: Axes) -> tuple[Array, Array]:
-    """μ and σ² over the axes, which stay with length 1."""
-    parts = stretches_of(x.shape, axes) if compiled.worthwhile(x) else None
-    if parts is None:
-        return moments(axes, x)[:2]
-    mean, rest, variance = np.empty((3, parts.rows), x.dtype)
-    whole, zero = x.reshape(parts.whole), x.dtype.type(0)
-    over_rows(
-        x, parts.rows, lambda *some: moments_of_rows(whole, mean, rest, variance, zero, *some)
-    )
-    kept = [1 if axis in axes else n for axis, n in enumerate(x.shape)]
-    return (mean + rest).reshape(kept), variance.reshape(kept)
+def as_kept(shape: tuple[int, ...], axes: Axes, mean: Array, variance: Array) -> Moments:
+    """μ and σ² with the axes, over which they were taken, as axes of length 1."""
+    kept = [1 if axis in axes else n for axis, n in enumerate(shape)]
+    return mean.reshape(kept), variance.reshape(kept)
 
 
 def over_rows(x: Array, rows: int, work: Callable[[int, int], Any]) -> list[Any]:
@@ -75,46 +70,88 @@ def axis_by_axis(
     x: Array, weight: Array | None, bias: Array | None, axes: Axes, eps: float, centred: bool
 ) -> Normalised:
     """Over any axes, pass by pass."""
-    shape = x.shape
-    n = math.prod(shape[axis] for axis in axes)
-    # A weight that is one number for all that share a mean is only another factor of r.
-    along = weight is not None and set(axes) - set(stretched_axes(shape, weight.shape))
+    shape, kept = x.shape, axes
+    x = x.astype(np.result_type(*(p for p in (x, weight, bias) if p is not None)), copy=False)
+    x, w, b, axes = merged(x, weight, bias, axes)
+    whole = x.shape
+    n = math.prod(whole[axis] for axis in axes)
+    origin, rest, variance = moments(axes, x) if centred else (None, 0, total(axes, x, x) / n)
+    r = 1 / np.sqrt(variance + eps)
+    # Over the inner axes γ and β do not differ. If there are none, r γ would be as large as x.
+    inner = tuple(axis for axis in axes if all(p is None or p.shape[axis] == 1 for p in (w, b)))
+    outer = tuple(axis for axis in axes if axis not in inner)
+    apart = w is not None and not inner
+    slope = r if w is None or apart else r * w
 
     def wide(p: Array) -> Array:
-        return lengthened(p, shape)
+        return lengthened(p, whole)
 
-    if centred:
-        _, variance, normed = moments(axes, x)
-    else:
-        variance, normed = total(axes, x, x) / n, x
-    r = 1 / np.sqrt(variance + eps)
-    left = r  # what is left to multiply: x̂ = normed · left
-    if along:
-        normed = np.multiply(normed, wide(r), out=normed if centred else None)
-        left = 1
-    scale = r if weight is None or along else r * weight
-    out = normed * wide(weight if along else scale)
-    if bias is not None:
-        out = np.add(out, wide(bias), out=out if out.dtype == bias.dtype else None)
+    def seen() -> Array:
+        return x if origin is None else x - wide(origin)
+
+    out = seen() * wide(slope)
+    if apart:
+        if centred:
+            out -= wide(rest * slope)
+        out *= wide(w)
+        if b is not None:
+            out += wide(b)
+    elif centred or b is not None:
+        out += wide(-rest * slope if b is None else b - rest * slope)
 
     def back(g: Array, needs: Sequence[bool]) -> Gradients:
+        g, d = g.reshape(whole), seen()
         to_x = to_weight = to_bias = None
-        weighted = g * wide(weight) if along else g
-        products = total(axes, weighted, normed) * left
-        if needs[0]:
-            to_x = normed * wide(products * left / -n)
-            to_x += weighted
+        across, along = total(inner, g), total(inner, g, d)
+        if w is not None and needs[1]:
+            stretched = stretched_axes(whole, w.shape)
+            to_weight = total(stretched, along, r)
             if centred:
-                to_x -= wide(total(axes, weighted) / n)
-            to_x *= wide(scale)
-        if weight is not None and needs[1]:
-            factors = (g, normed) if along else (products,)
-            to_weight = total(stretched_axes(shape, weight.shape), *factors).reshape(weight.shape)
-        if bias is not None and needs[2]:
-            to_bias = total(stretched_axes(shape, bias.shape), g).reshape(bias.shape)
+                to_weight = to_weight - total(stretched, across, rest * r)
+            to_weight = to_weight.reshape(weight.shape)
+        if b is not None and needs[2]:
+            to_bias = total(stretched_axes(whole, b.shape), across).reshape(bias.shape)
+        if needs[0]:
+            factors = () if w is None else (w,)
+            across, along = (total(outer, p, *factors) / n for p in (across, along))
+            tilt = (rest * across - along) * r * r * r
+            to_x = d * wide(tilt)
+            if centred:
+                to_x -= wide(across * r + rest * tilt)
+            weighted = g * wide(slope)
+            if apart:
+                weighted *= wide(w)
+            to_x += weighted
+            to_x = to_x.reshape(shape)
         return to_x, to_weight, to_bias
 
-    return out, back
+    def both() -> Moments:
+        return as_kept(shape, kept, rest if origin is None else origin + rest, variance)
+
+    return out.reshape(shape), back, both
+
+
+def merged(
+    x: Array, weight: Array | None, bias: Array | None, axes: Axes
+) -> tuple[Array, Array | None, Array | None, Axes]:
+    """x, γ, β and the axes, with neighbouring axes that play the same part taken as one."""
+
+    def part(axis: int) -> tuple[bool, ...]:
+        back = axis - x.ndim
+        varies = (p is not None and p.ndim >= -back and p.shape[back] > 1 for p in (weight, bias))
+        return axis in axes, *varies
+
+    long = (axis for axis, n in enumerate(x.shape) if n != 1)
+    groups = [list(group) for _, group in itertools.groupby(long, part)]
+
+    def shorter(p: Array | None) -> Array | None:
+        if p is None:
+            return None
+        lengths = (1,) * (x.ndim - p.ndim) + p.shape
+        return p.reshape([math.prod(lengths[axis] for axis in group) for group in groups])
+
+    places = tuple(i for i, group in enumerate(groups) if group[0] in axes)
+    return shorter(x), shorter(weight), shorter(bias), places
 
 
 # ------------------------------------------------------------------ in loops over rows
@@ -169,7 +206,7 @@ def row_by_row(
 
         def backward(*some: int) -> Array:
             sums, means = np.zeros((2, *gamma.shape), x.dtype), np.empty(2, x.dtype)
-            rows_back(g, rows, gamma, *statistics, centred, to_x, *sums, means, zero, *some)
+            rows_back(g, rows, gamma, *statistics, eps, centred, to_x, *sums, means, zero, *some)
             return sums
 
         sums = functools.reduce(np.add, over_rows(x, len(rows), backward))
@@ -181,7 +218,8 @@ def row_by_row(
         )
         return to_x.reshape(x.shape) if needs[0] else None, to_weight, to_bias
 
-    return out.reshape(x.shape), back
+    mean, rest, variance = statistics
+    return out.reshape(x.shape), back, lambda: as_kept(x.shape, axes, mean + rest, variance)
 
 
 # ------------------------------------------------------------------ in loops over stretches
@@ -227,7 +265,7 @@ def stretches_of(shape: tuple[int, ...], axes: Axes, *parameters: Array | None) 
 
 
 def stretch_by_stretch(
-    x: Array, weight: Array | None, bias: Array | None, parts: Stretches, eps: float
+    x: Array, weight: Array | None, bias: Array | None, parts: Stretches, axes: Axes, eps: float
 ) -> Normalised:
     """Over positions, with γ and β of each channel; x̂ is computed again on the way back."""
     shape, zero, (rows, near, far, *_) = x.shape, x.dtype.type(0), parts
@@ -248,7 +286,7 @@ def stretch_by_stretch(
 
         def backward(*some: int) -> Array:
             sums, means = np.zeros((2, channels), x.dtype), np.empty(2, x.dtype)
-            stretches_back(g, x, near, far, gamma, *statistics, to_x, *sums, means, zero, *some)
+            stretches_back(g, x, near, far, gamma, *statistics, eps, to_x, *sums, means, zero, *some)
             return sums
 
         sums = functools.reduce(np.add, over_rows(x, rows, backward))
@@ -258,4 +296,5 @@ def stretch_by_stretch(
         )
         return to_x.reshape(shape) if needs[0] else None, to_weight, to_bias
 
-    return out.reshape(shape), back
+    mean, rest, variance = statistics
+    return out.reshape(shape), back, lambda: as_kept(shape, axes, mean + rest, variance)

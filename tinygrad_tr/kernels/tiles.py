@@ -22,6 +22,7 @@ Array = Any
 Value = Any  # a number or an address that will be there when the loop runs
 
 ROWS = 8
+LARGE, SMALL = 64, 32  # bytes in a vector, of which there are 32 or 16
 VECTORS = 3  # eight rows of three vectors leave a few of 32 registers, four rows of 16
 LINE = 16  # numbers in a line of the cache; so many columns always lie side by side in b
 
@@ -45,22 +46,29 @@ class Operands(NamedTuple):
     gaps: Any = None
 
 
+def vector_bytes() -> int:
+    """How many bytes this processor's vectors have."""
+    from llvmlite import binding
+
+    return LARGE if binding.get_host_cpu_features().get("avx512f", False) else SMALL
+
+
 class AddProducts:
     """add_products(sums, a, places, b, taps, gaps, columns), for other loops to call.
 
     sums is (8, at least so many columns), the other arrays have one axis; all are in one piece.
+    `places` may be None: then a is (k, 8), its rows in one piece each, and a[k, i] is taken.
     `gaps` may be None; else every 16 columns are read from so many numbers further on in b.
     """
 
     @staticmethod
     @functools.cache
     def machine_code() -> Callable[..., Any]:
-        from llvmlite import binding
         from numba import types
         from numba.extending import intrinsic
 
-        large = binding.get_host_cpu_features().get("avx512f", False)
-        vector, rows = (64, ROWS) if large else (32, ROWS // 2)  # bytes; of 32 or 16 registers
+        vector = vector_bytes()
+        rows = ROWS if vector == LARGE else ROWS // 2  # of 32 or 16 registers
 
         def add_products(
             typing: Any, sums: Any, a: Any, places: Any, b: Any, taps: Any, gaps: Any, columns: Any
@@ -75,7 +83,10 @@ class AddProducts:
                 def array(i: int) -> Any:
                     return context.make_array(signature.args[i])(context, builder, values[i])
 
-                operands = Operands(*map(array, range(5 if gaps == types.none else 6)))
+                given = (sums, a, places, b, taps, gaps)
+                operands = Operands(
+                    *(None if kind == types.none else array(i) for i, kind in enumerate(given))
+                )
                 number = context.get_data_type(sums.dtype)
                 write(builder, number, operands, values[6], shapes)
                 return context.get_dummy_value()
@@ -99,9 +110,15 @@ def write(
     sums, a, places, b, taps, gaps = operands
     whole = columns.type
     width = builder.extract_value(sums.shape, 1)
+    down = whole(1)
+    if places is None:
+        down = builder.sdiv(builder.extract_value(a.strides, 0), a.itemsize)
 
     def factor(i: int) -> Value:
-        return builder.gep(a.data, [builder.load(builder.gep(places.data, [whole(i)]))])
+        place = whole(i)
+        if places is not None:
+            place = builder.load(builder.gep(places.data, [place]))
+        return builder.gep(a.data, [place])
 
     def target(i: int, j: Value) -> Value:
         return builder.gep(sums.data, [builder.add(builder.mul(width, whole(i)), j)])
@@ -123,7 +140,8 @@ def write(
                 parts = [builder.add(j, whole(v * shape.lanes)) for v in range(shape.vectors)]
                 targets = [[target(i, part) for part in parts] for i in rows]
                 vector = ir.VectorType(number, shape.lanes)
-                tile(builder, vector, targets, factors, [column(part) for part in parts], taps)
+                seen = [column(part) for part in parts]
+                tile(builder, vector, targets, factors, down, seen, taps)
         first = last
 
 
@@ -141,10 +159,13 @@ def left_over(builder: Any, columns: Value, shape: Shape) -> Value:
 
 
 def tile(
-    builder: Any, vector: Any, targets: list[list[Value]], factors: list[Value],
+    builder: Any, vector: Any, targets: list[list[Value]], factors: list[Value], down: Value,
     columns: list[Value], taps: Any,
 ) -> None:  # fmt: skip
-    """What is at the targets += Σ what is at the factors · what the taps see of the columns."""
+    """What is at the targets += Σ what is at the factors · what the taps see of the columns.
+
+    The next factors are so many numbers `down`.
+    """
     from llvmlite import ir
     from numba.core import cgutils
 
@@ -163,7 +184,7 @@ def tile(
         tap = builder.load(builder.gep(taps.data, [step.index]))
         x = [load(builder.gep(column, [tap])) for column in columns]
         for factor, sums in zip(factors, kept, strict=True):
-            one = builder.load(builder.gep(factor, [step.index]))
+            one = builder.load(builder.gep(factor, [builder.mul(step.index, down)]))
             one = builder.insert_element(vector(ir.Undefined), one, index(0))
             w = builder.shuffle_vector(one, one, everywhere)
             for place, numbers in zip(sums, x, strict=True):

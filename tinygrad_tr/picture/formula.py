@@ -23,6 +23,8 @@ from tinygrad_tr.picture.notation import Simplified, Unwritable, slope, text
 LONGEST = 44  # a longer formula explains nothing on an arrow
 LONGEST_KNOWN = 60  # of those written for it
 
+NORMALIZE = "weight * (g - mean(g) - x̂ * mean(g * x̂)) / std", "sum(g * x̂)", "sum(g)"
+
 # Where the source says it in many lines, or in words of its own; by position of the input.
 KNOWN = {
     "power": ("g * y * x ** (y - 1)", "g * out * log(x)"),
@@ -32,7 +34,8 @@ KNOWN = {
     "conv": ("conv_transpose(g, weight)", "conv_filter(x, g)", "sum(g)"),
     "conv_transpose": ("conv(g, weight)", "conv_filter(g, x)", "sum(g)"),
     "cross_entropy": ("g * share * (softmax(x) - one_hot(target))", "", ""),
-    "normalize": ("weight * (g - mean(g) - x̂ * mean(g * x̂)) / std", "sum(g * x̂)", "sum(g)"),
+    "normalize": NORMALIZE,
+    "normalize_with_moments": NORMALIZE,
     "minimum": ("where(x < y, g, 0)", "where(y < x, g, 0)"),
 }
 MATMUL = {  # by whether x and y are vectors

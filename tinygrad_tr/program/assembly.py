@@ -206,7 +206,7 @@ def assembled(
         [f"def program({inputs}):", *writer.lines, f"    return {writer.text(results)}", ""]
     )
     exec(compile(text, "<program>", "exec"), writer.names)
-    return writer.names["program"], text
+    return writer.names.pop("program"), text  # its names do not hold the function: no cycle
 
 
 def loops_possible() -> bool:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.errors import CompileError, TinygradError, describe, is_ours, users_line
-from tinygrad_tr.graph import Variable, constant, is_tracked
+from tinygrad_tr.graph import Variable, constant, is_tracked, next_stamp
 from tinygrad_tr.kernels.scattering import Rows
 from tinygrad_tr.modes import modes
 
@@ -50,6 +50,7 @@ class Trace:
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()
+        self.start = next_stamp()  # Tensors of a later stamp are made by the step itself
         self.operations: list[Operation] = []
         self.symbols: dict[int, Symbol] = {}  # what a Tensor from outside holds, by its id
         self.known: dict[int, Any] = {}  # those Tensors, which must not be freed meanwhile
@@ -166,7 +167,8 @@ class Trace:
             yield found
         except TinygradError:
             raise
-        except Exception:
+        except Exception as error:  # such as what a compiled loop says of an array that is none
+            error.__traceback__ = None  # numba keeps its errors, and they would keep the trace
             found.clear()
             del self.operations[mark:]
         finally:
@@ -268,7 +270,8 @@ class Trace:
         if isinstance(tensor.value, Symbol) or id(tensor) in self.settled:
             return kept
         self.settled.add(id(tensor))
-        self.came_with.append((tensor, kept is not None))
+        if tensor.version[0] < self.start:
+            self.came_with.append((tensor, kept is not None))
         if kept is None:
             self.place(tensor)
             return None

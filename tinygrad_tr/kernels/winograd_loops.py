@@ -1,0 +1,199 @@
+"""Loops of Winograd's convolution: tiles of images, their products at 36 points, and back.
+
+Inside, arrays are (positions, channels), so that a transform is a few sums of vectors. What the
+tables say of a plan, kernels/winograd.py tells.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_tr.kernels import compiled
+from tinygrad_tr.kernels.tiles import LINE, ROWS, add_products
+from tinygrad_tr.kernels.winograd_transforms import (
+    TAPS,
+    collect,
+    look,
+    spread,
+    turn,
+    unweigh,
+    weigh,
+)
+
+Array = Any
+
+
+@compiled.loop
+def turned(
+    source: Array, first: int, step: int, rows: int, columns: int, target: Array, start: int,
+    gap: int,
+) -> None:  # fmt: skip
+    """target[start + j·gap + i] = source[first + i·step + j] for all rows i and columns j."""
+    high, wide = rows - rows % LINE, columns - columns % LINE
+    for i in range(0, high, LINE):
+        for j in range(0, wide, LINE):
+            turn(source, first + i * step + j, step, target, start + j * gap + i, gap)
+        for j in range(wide, columns):
+            for k in range(i, i + LINE):
+                target[start + j * gap + k] = source[first + k * step + j]
+    for i in range(high, rows):
+        for j in range(columns):
+            target[start + j * gap + i] = source[first + i * step + j]
+
+
+@compiled.loop
+def part_of(item: int, images: int, parts: int, bands: int) -> tuple[int, int, int]:
+    """The first image of a part, how many, and which band of them."""
+    i = item // bands
+    image = images * i // parts
+    return image, images * (i + 1) // parts - image, item % bands
+
+
+@compiled.loop
+def enter(x: Array, image: int, span: Array, pixels: Array) -> None:
+    """Pixels span[0], span[0] + 1, ... of an image (C, pixels) to (1 + pixels, C), zeros first."""
+    channels, size = x.shape[1], x.shape[2]
+    pixels[:channels] = 0
+    first = image * channels * size + span[0]
+    turned(x.ravel(), first, size, channels, span[1], pixels, channels, channels)
+
+
+@compiled.loop
+def see(
+    x: Array, part: tuple[int, int, int], spans: Array, seen: Array, pixels: Array, tiles: Array
+) -> None:
+    """Bᵀ x B for all tiles of a part: x (N, C, pixels) -> tiles (36, positions, C)."""
+    image, images, band = part
+    places, flat, channels = seen[band], tiles.ravel(), x.shape[1]
+    spots = np.arange(len(tiles)) * tiles[0].size
+    for n in range(images):
+        enter(x, image + n, spans[band], pixels)
+        for t in range(len(places)):
+            at = (n * len(places) + t) * channels
+            look(pixels, places[t], 0, flat, spots, at, channels)
+
+
+@compiled.loop
+def spread_out(
+    y: Array, part: tuple[int, int, int], spans: Array, made: Array, pixels: Array, tiles: Array
+) -> None:
+    """A y Aᵀ for all tiles of a part: y (N, O, pixels) -> tiles (36, positions, O)."""
+    image, images, band = part
+    places, flat, channels = made[band], tiles.ravel(), y.shape[1]
+    spots = np.arange(len(tiles)) * tiles[0].size
+    for n in range(images):
+        enter(y, image + n, spans[band], pixels)
+        for t in range(len(places)):
+            at = (n * len(places) + t) * channels
+            spread(pixels, places[t], 0, flat, spots, at, channels)
+
+
+@compiled.loop
+def leave(
+    sums: Array, bias: Array, out: Array, part: tuple[int, int, int], spans: Array, made: Array,
+    pixels: Array,
+) -> float:  # fmt: skip
+    """Aᵀ m A + b for all tiles of a part: sums (36, positions, O) -> out (N, O, pixels).
+
+    Returns 0, or NaN if a result is not finite.
+    """
+    image, images, band = part
+    places, flat, target = made[band], sums.ravel(), out.ravel()
+    channels, size, (first, count) = out.shape[1], out.shape[2], spans[band]
+    spots = np.arange(len(sums)) * sums[0].size
+    zero = 0.0
+    for n in range(images):
+        for t in range(len(places)):
+            at = (n * len(places) + t) * channels
+            collect(flat, spots, at, pixels, places[t], 0, channels)
+        for p in range(1, count + 1):
+            pixel = pixels[p * channels : (p + 1) * channels]
+            for o in range(channels):
+                pixel[o] += bias[o]
+                zero += 0 * pixel[o]
+        start = (image + n) * channels * size + first
+        turned(pixels, channels, channels, count, channels, target, start, size)
+    return zero
+
+
+@compiled.loop
+def weigh_all(weight: Array, back: bool, turned_weight: Array, out: Array) -> None:
+    """G w Gᵀ of all filters, (O, C, 9) -> (36, C, O); or with `back`, flipped, (36, O, C)."""
+    filters, channels, taps = weight.shape
+    source, target = weight.ravel(), out.ravel()
+    many, wide = out.shape[1], out.shape[2]
+    places, spots = np.arange(taps) * wide, np.arange(len(out)) * out[0].size
+    if back:
+        places = places[::-1].copy()
+        for o in range(filters):
+            first = o * channels * taps
+            turned(source, first, taps, channels, taps, turned_weight, first, channels)
+    else:
+        turned(source, 0, channels * taps, filters, channels * taps, turned_weight, 0, filters)
+    for i in range(many):
+        weigh(turned_weight, places, i * taps * wide, target, spots, i * wide, wide)
+
+
+@compiled.loop
+def convolve(
+    x: Array, filters: Array, bias: Array, out: Array, spans: Array, seen: Array, ends: Array,
+    made: Array, parts: int, pixels: Array, tiles: Array, sums: Array, first: int, last: int,
+) -> float:  # fmt: skip
+    """Parts first to last of the convolution; 0, or NaN if a result is not finite.
+
+    x (N, C, pixels), filters (36, C, O), out (N, O, pixels). `pixels`, `tiles` and `sums` are
+    scratch.
+    """
+    channels, wide = filters.shape[1], filters.shape[2]
+    places, rows = np.arange(ROWS) * channels, np.arange(channels) * wide
+    zero = 0.0
+    for item in range(first, last):
+        part = part_of(item, len(x), parts, len(spans))
+        see(x, part, spans, seen, pixels, tiles)
+        positions = part[1] * seen.shape[1]
+        for k in range(len(filters)):
+            factors = filters[k].ravel()
+            for t in range(0, positions, ROWS):
+                block = sums[k, t : t + ROWS]
+                block[:] = 0
+                seen_there = tiles[k, t : t + ROWS].ravel()
+                add_products(block, seen_there, places, factors, rows, None, wide)
+        zero += leave(sums, bias, out, part, ends, made, pixels)
+    return zero
+
+
+@compiled.loop
+def correlate(
+    x: Array, y: Array, out: Array, spans: Array, seen: Array, ends: Array, made: Array,
+    parts: int, pixels: Array, tiles: Array, others: Array, sums: Array, found: Array,
+    first: int, last: int,
+) -> float:  # fmt: skip
+    """What parts first to last add to the gradient of the filters; 0, or NaN as above.
+
+    x (N, C, pixels), y (N, O, pixels) -> out (O, C · 9). `pixels`, `tiles`, `others`, `sums`
+    (36, C, O) and `found` are scratch.
+    """
+    channels, wide = sums.shape[1], sums.shape[2]
+    sums[:] = 0
+    for item in range(first, last):
+        part = part_of(item, len(x), parts, len(spans))
+        see(x, part, spans, seen, pixels, tiles)
+        spread_out(y, part, ends, made, pixels, others)
+        positions = part[1] * seen.shape[1]
+        rows = np.arange(positions) * wide
+        for k in range(len(sums)):
+            columns = others[k].ravel()
+            for c in range(0, channels, ROWS):
+                block, factors = sums[k, c : c + ROWS], tiles[k, :positions, c : c + ROWS]
+                add_products(block, factors, None, columns, rows, None, wide)
+    flat, count, zero = sums.ravel(), TAPS * TAPS, 0.0
+    spots, places = np.arange(len(sums)) * sums[0].size, np.arange(count) * wide
+    for c in range(channels):
+        unweigh(flat, spots, c * wide, found, places, c * count * wide, wide)
+    turned(found, 0, wide, channels * count, wide, out.ravel(), 0, channels * count)
+    for o in range(len(out)):
+        for t in range(out.shape[1]):
+            zero += 0 * out[o, t]
+    return zero
