@@ -29,6 +29,8 @@ def with_gradient(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, A
 
 def norm_of(x: Any, order: float) -> Any:
     """(Σ |x|ᵖ)^(1/p) of all elements; the largest |x| for p = ∞."""
+    if order == 2:
+        return math.sqrt(np.vdot(x, x))  # np.linalg.norm takes twice as long for few numbers
     return np.linalg.norm(np.ravel(x), order)
 
 
@@ -73,7 +75,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     """Limit each element of each gradient to [−clip_value, clip_value]."""
     require_positive("clip_grad_value_", "clip_value", clip_value)
     for parameter, g in with_gradient(parameters):
-        parameter.grad = constant(np.clip(g, -clip_value, clip_value))
+        parameter.grad = constant(g.clip(-clip_value, clip_value))  # twice as fast as np.clip
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:

@@ -1,6 +1,6 @@
 """The product that compiled convolutions and recurrences are made of, its sums held in registers.
 
-    sums[i, j] += Σ a[places[i] + k] · b[taps[k] + j]     over k, for eight i
+    sums[i, j] += Σ a[places[i] + k] · b[taps[k] + j]     over k, for eight i at a time
 
 A row of b is any stretch of memory: the row of a matrix, or the rows of an image, shifted as a
 tap of a filter sees them. So it is both a product of matrices and a convolution that needs no
@@ -56,8 +56,8 @@ def vector_bytes() -> int:
 class AddProducts:
     """add_products(sums, a, places, b, taps, gaps, columns), for other loops to call.
 
-    sums is (8, at least so many columns), the other arrays have one axis; all are in one piece.
-    `places` may be None: then a is (k, 8), its rows in one piece each, and a[k, i] is taken.
+    sums is (eights of rows, at least so many columns), the others have one axis; all are in one
+    piece. `places` may be None: then a is (k, rows), each k in one piece, and a[k, i] is taken.
     `gaps` may be None; else every 16 columns are read from so many numbers further on in b.
     """
 
@@ -109,19 +109,17 @@ def write(
 
     sums, a, places, b, taps, gaps = operands
     whole = columns.type
-    width = builder.extract_value(sums.shape, 1)
+    height, width = (builder.extract_value(sums.shape, axis) for axis in range(2))
     down = whole(1)
     if places is None:
         down = builder.sdiv(builder.extract_value(a.strides, 0), a.itemsize)
 
-    def factor(i: int) -> Value:
-        place = whole(i)
-        if places is not None:
-            place = builder.load(builder.gep(places.data, [place]))
+    def factor(i: Value) -> Value:
+        place = i if places is None else builder.load(builder.gep(places.data, [i]))
         return builder.gep(a.data, [place])
 
-    def target(i: int, j: Value) -> Value:
-        return builder.gep(sums.data, [builder.add(builder.mul(width, whole(i)), j)])
+    def target(i: Value, j: Value) -> Value:
+        return builder.gep(sums.data, [builder.add(builder.mul(width, i), j)])
 
     def column(j: Value) -> Value:
         if gaps is None:
@@ -132,8 +130,8 @@ def write(
     first = whole(0)
     for shape in shapes:
         last = builder.sub(columns, left_over(builder, builder.sub(columns, first), shape))
-        for top in range(0, ROWS, shape.rows):
-            rows = range(top, top + shape.rows)
+        with cgutils.for_range_slice(builder, whole(0), height, whole(shape.rows)) as (top, _):
+            rows = [builder.add(top, whole(i)) for i in range(shape.rows)]
             factors = [factor(i) for i in rows]
             step = whole(shape.vectors * shape.lanes)
             with cgutils.for_range_slice(builder, first, last, step) as (j, _):

@@ -107,16 +107,24 @@ def conv(
 
     def work(first: int, last: int) -> float:
         pixels = scratch(1, where.pixels, x.dtype).ravel()
-        tiles = scratch(POINTS, where.positions * channels, x.dtype)
-        sums = scratch(POINTS, where.positions * wide, x.dtype)
-        filters = scratch(POINTS, channels * wide, x.dtype).reshape(POINTS, channels, wide)
+        tiles = at_points(where.positions * channels, x.dtype)
+        sums = at_points(where.positions * wide, x.dtype)
+        filters = at_points(channels * wide, x.dtype)
         weigh_all(kernels, back, sums_for(weight), filters)
         return convolve(
-            images, filters, numbers, results, *where[:5], pixels,
-            tiles.reshape(POINTS, -1, channels), sums.reshape(POINTS, -1, wide), first, last,
-        )  # fmt: skip
+            images, filters, numbers, results, *where[:5], pixels, tiles, sums, first, last
+        )
 
     return out if sum(in_parts(where.items(), work)) == 0 else None
+
+
+def at_points(numbers: int, dtype: Any) -> Array:
+    """Uninitialised rows for all points, an odd number of lines apart.
+
+    Else their beginnings would share a few places of the first cache, and drive each other out.
+    """
+    lines = -(-numbers // LINE)
+    return scratch(POINTS, (lines + 1 - lines % 2) * LINE, dtype)
 
 
 def sums_for(weight):
@@ -133,12 +141,11 @@ def conv_filter(x: Array, y: Array, padding: Sizes) -> Array | None:
     def work(first: int, last: int) -> tuple[Array, float]:
         out = np.empty((wide, channels * TAPS * TAPS), x.dtype)
         pixels = scratch(1, where.pixels, x.dtype).ravel()
-        tiles = scratch(POINTS, where.positions * channels, x.dtype)
-        others = scratch(POINTS, where.positions * wide, x.dtype)
-        sums = scratch(POINTS, channels * wide, x.dtype)
+        tiles = at_points(where.positions * channels, x.dtype)
+        others = at_points(where.positions * wide, x.dtype)
+        sums = at_points(channels * wide, x.dtype)
         zero = correlate(
-            images, results, out, *where[:5], pixels, tiles.reshape(POINTS, -1, channels),
-            others.reshape(POINTS, -1, wide), sums.reshape(POINTS, channels, wide), np.empty_like(out).ravel(),
+            images, results, out, *where[:5], pixels, tiles, others, sums, np.empty_like(out).ravel(),
             first, last,
         )  # fmt: skip
         return out, zero

@@ -67,7 +67,7 @@ def see(
     """Bᵀ x B for all tiles of a part: x (N, C, pixels) -> tiles (36, positions, C)."""
     image, images, band = part
     places, flat, channels = seen[band], tiles.ravel(), x.shape[1]
-    spots = np.arange(len(tiles)) * tiles[0].size
+    spots = np.arange(len(tiles)) * tiles.shape[1]
     for n in range(images):
         enter(x, image + n, spans[band], pixels)
         for t in range(len(places)):
@@ -82,7 +82,7 @@ def spread_out(
     """A y Aᵀ for all tiles of a part: y (N, O, pixels) -> tiles (36, positions, O)."""
     image, images, band = part
     places, flat, channels = made[band], tiles.ravel(), y.shape[1]
-    spots = np.arange(len(tiles)) * tiles[0].size
+    spots = np.arange(len(tiles)) * tiles.shape[1]
     for n in range(images):
         enter(y, image + n, spans[band], pixels)
         for t in range(len(places)):
@@ -102,7 +102,7 @@ def leave(
     image, images, band = part
     places, flat, target = made[band], sums.ravel(), out.ravel()
     channels, size, (first, count) = out.shape[1], out.shape[2], spans[band]
-    spots = np.arange(len(sums)) * sums[0].size
+    spots = np.arange(len(sums)) * sums.shape[1]
     zero = 0.0
     for n in range(images):
         for t in range(len(places)):
@@ -120,11 +120,11 @@ def leave(
 
 @compiled.loop
 def weigh_all(weight: Array, back: bool, turned_weight: Array, out: Array) -> None:
-    """G w Gᵀ of all filters, (O, C, 9) -> (36, C, O); or with `back`, flipped, (36, O, C)."""
+    """G w Gᵀ of all filters, (O, C, 9) -> (36, C · O); or with `back`, flipped, (36, O · C)."""
     filters, channels, taps = weight.shape
     source, target = weight.ravel(), out.ravel()
-    many, wide = out.shape[1], out.shape[2]
-    places, spots = np.arange(taps) * wide, np.arange(len(out)) * out[0].size
+    many, wide = (filters, channels) if back else (channels, filters)
+    places, spots = np.arange(taps) * wide, np.arange(len(out)) * out.shape[1]
     if back:
         places = places[::-1].copy()
         for o in range(filters):
@@ -143,23 +143,21 @@ def convolve(
 ) -> float:  # fmt: skip
     """Parts first to last of the convolution; 0, or NaN if a result is not finite.
 
-    x (N, C, pixels), filters (36, C, O), out (N, O, pixels). `pixels`, `tiles` and `sums` are
+    x (N, C, pixels), filters (36, C · O), out (N, O, pixels). `pixels`, `tiles` and `sums` are
     scratch.
     """
-    channels, wide = filters.shape[1], filters.shape[2]
-    places, rows = np.arange(ROWS) * channels, np.arange(channels) * wide
+    channels, wide = x.shape[1], out.shape[1]
+    places, rows = np.arange(tiles.shape[1] // channels) * channels, np.arange(channels) * wide
     zero = 0.0
     for item in range(first, last):
         part = part_of(item, len(x), parts, len(spans))
         see(x, part, spans, seen, pixels, tiles)
         positions = part[1] * seen.shape[1]
+        positions += -positions % ROWS
         for k in range(len(filters)):
-            factors = filters[k].ravel()
-            for t in range(0, positions, ROWS):
-                block = sums[k, t : t + ROWS]
-                block[:] = 0
-                seen_there = tiles[k, t : t + ROWS].ravel()
-                add_products(block, seen_there, places, factors, rows, None, wide)
+            block = sums[k, : positions * wide].reshape(positions, wide)
+            block[:] = 0
+            add_products(block, tiles[k], places, filters[k], rows, None, wide)
         zero += leave(sums, bias, out, part, ends, made, pixels)
     return zero
 
@@ -175,7 +173,7 @@ def correlate(
     x (N, C, pixels), y (N, O, pixels) -> out (O, C · 9). `pixels`, `tiles`, `others`, `sums`
     (36, C, O) and `found` are scratch.
     """
-    channels, wide = sums.shape[1], sums.shape[2]
+    channels, wide = x.shape[1], y.shape[1]
     sums[:] = 0
     for item in range(first, last):
         part = part_of(item, len(x), parts, len(spans))
@@ -184,12 +182,11 @@ def correlate(
         positions = part[1] * seen.shape[1]
         rows = np.arange(positions) * wide
         for k in range(len(sums)):
-            columns = others[k].ravel()
-            for c in range(0, channels, ROWS):
-                block, factors = sums[k, c : c + ROWS], tiles[k, :positions, c : c + ROWS]
-                add_products(block, factors, None, columns, rows, None, wide)
+            block = sums[k, : channels * wide].reshape(channels, wide)
+            factors = tiles[k, : positions * channels].reshape(positions, channels)
+            add_products(block, factors, None, others[k], rows, None, wide)
     flat, count, zero = sums.ravel(), TAPS * TAPS, 0.0
-    spots, places = np.arange(len(sums)) * sums[0].size, np.arange(count) * wide
+    spots, places = np.arange(len(sums)) * sums.shape[1], np.arange(count) * wide
     for c in range(channels):
         unweigh(flat, spots, c * wide, found, places, c * count * wide, wide)
     turned(found, 0, wide, channels * count, wide, out.ravel(), 0, channels * count)

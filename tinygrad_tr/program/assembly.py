@@ -44,7 +44,8 @@ class Writer:
         self.layout = layout
         self.lines: list[str] = []
         self.names: dict[str, Any] = {
-            "empty": np.empty, "constant": constant, "fit": fit, "share": share, "Rows": Rows,
+            "empty": np.empty, "errstate": np.errstate, "constant": constant, "fit": fit,
+            "share": share, "Rows": Rows,
         }  # fmt: skip
         self.known: dict[int, str] = {}
         self.values = {value: f"v{i}" for i, value in enumerate(arguments)}
@@ -91,8 +92,9 @@ class Writer:
             return f"({''.join(f'{self.target(part)}, ' for part in made)})"
         return "_"
 
-    def write(self, line: str) -> None:
-        self.lines.append(f"    {line}")
+    def write(self, line: str, *, quiet: bool = False) -> None:
+        around = "with errstate(all='ignore'): " if quiet else ""
+        self.lines.append(f"    {around}{line}")
 
     # ------------------------------------------------------------------ steps
 
@@ -115,11 +117,11 @@ class Writer:
         elif done.outputs[0] in self.layout.places:
             name = self.target(done.made)
             self.write(f"{name} = b{name[1:]}")
-            self.write(self.call(done, f", out={name}"))
+            self.write(self.call(done, f", out={name}"), quiet=done.quiet)
         else:
             over = self.layout.over.get(done.outputs[0])
             out = "" if over is None else f", out={self.value_name(over)}"
-            self.write(f"{self.target(done.made)} = {self.call(done, out)}")
+            self.write(f"{self.target(done.made)} = {self.call(done, out)}", quiet=done.quiet)
 
     def call(self, done: Operation, out: str = "") -> str:
         """The operation as an expression."""

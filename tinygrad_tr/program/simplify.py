@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ def simplified(
         inputs, keywords = mapped(old.inputs, now), mapped(old.keywords, now)
         if is_elementwise(old):
             inputs = tuple(as_number(constants.get(x, x) if is_value(x) else x) for x in inputs)
-        done = Operation(old.function, inputs, keywords, old.made, old.pure, old.barrier, old.line)
+        done = replace(old, inputs=inputs, keywords=keywords)
         same = same_value(done)
         if same is not None:
             became[done.outputs[0]] = same
@@ -139,9 +140,6 @@ def with_constants(operations: Sequence[Operation]) -> list[Operation]:
 
     for done in operations:
         if is_elementwise(done):
-            done = Operation(
-                done.function, tuple(map(named, done.inputs)), done.keywords, done.made,
-                line=done.line,
-            )  # fmt: skip
+            done = replace(done, inputs=tuple(map(named, done.inputs)))
         found.append(done)
     return found

@@ -100,19 +100,19 @@ class CompiledStep:
         if flags[1] or flags[2] is not None:
             return self.step(*inputs, **keywords)  # each operation is looked at, or recorded
         given = (inputs, keywords) if keywords else inputs
-        arguments = dynamic(given)
+        arguments: list[Any] = []
+        kind_of_given = kind_of(given, arguments)
         with self.lock:
             changed = self.surroundings.changed()
             if changed:
                 self.kinds.clear()
                 self.made_anew.append(changed)
-            key = (flags[0], self.surroundings.meeting(arguments), kind_of(given))
+            key = (flags[0], self.surroundings.meeting(arguments), kind_of_given)
             kind = self.kinds.get(key) or self.new_kind(key)
             for program in kind.programs:
                 try:
                     program.check()
-                    with np.errstate(all="ignore"):
-                        return program.run(*arguments)
+                    return program.run(*arguments)
                 except Disagreement:
                     continue
                 except Stale:
@@ -227,7 +227,8 @@ def built(first: Recording, second: Recording) -> Program:
     require_agreement(first.trace, second.trace, names, (first.results, second.results))
     trace = second.trace
     results = [leaf for leaf in leaves(second.results) if isinstance(leaf, Value)]
-    operations, became = simplified(trace.operations, results)
+    with np.errstate(all="ignore"):  # what is computed here was computed in both recordings
+        operations, became = simplified(trace.operations, results)
     final = mapped(second.results, lambda leaf: became.get(leaf, leaf))
     leaving = {leaf for leaf in leaves(final) if isinstance(leaf, Value)}
     steps = fused(with_constants(operations), leaving, loops=compilers.available())
@@ -259,21 +260,17 @@ def is_dynamic(leaf: Any) -> bool:
     return isinstance(leaf, (Variable, np.ndarray, np.generic)) and not isinstance(leaf, Parameter)
 
 
-def dynamic(tree: Any) -> list[Any]:
-    """The Tensors and arrays among the arguments."""
-    return [leaf for leaf in leaves(tree) if is_dynamic(leaf)]
-
-
-def kind_of(tree: Any) -> Any:
-    """What arguments must share to be run by the same program."""
+def kind_of(tree: Any, found: list[Any]) -> Any:
+    """What arguments must share to be run by the same program; the dynamic ones go to `found`."""
     kind = type(tree)
     if kind is tuple or kind is list:
-        return (kind, *map(kind_of, tree))
+        return (kind, *[kind_of(part, found) for part in tree])
     if kind is dict:
-        return (kind, *((name, kind_of(part)) for name, part in tree.items()))
-    if isinstance(tree, Variable) and kind is not Parameter:
-        return kind, tree.shape, tree.dtype, tree.tracked, tree._grad is None
-    if isinstance(tree, (np.ndarray, np.generic)):
+        return (kind, *[(name, kind_of(part, found)) for name, part in tree.items()])
+    if is_dynamic(tree):
+        found.append(tree)
+        if isinstance(tree, Variable):
+            return kind, tree.shape, tree.dtype, tree.tracked, tree._grad is None
         return kind, tree.shape, tree.dtype
     try:
         hash(tree)

@@ -55,6 +55,7 @@ class Operation:
     pure: bool = True
     barrier: bool = False
     line: str = ""  # where the user called it
+    quiet: bool = False  # inside np.errstate, which keeps NumPy from warning
     reads: list[Value] = field(default_factory=list)
     outputs: list[Value] = field(default_factory=list)
 

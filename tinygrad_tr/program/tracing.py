@@ -50,6 +50,7 @@ class Trace:
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()
+        self.ambient = np.geterr()  # what NumPy warns of outside of rules
         self.start = next_stamp()  # Tensors of a later stamp are made by the step itself
         self.operations: list[Operation] = []
         self.symbols: dict[int, Symbol] = {}  # what a Tensor from outside holds, by its id
@@ -80,6 +81,7 @@ class Trace:
         done = Operation(
             function, mapped(tuple(inputs), value_of), mapped(dict(keywords), value_of), made,
             pure, barrier, self.line or users_line(),
+            np.geterr() != self.ambient,
         )  # fmt: skip
         self.operations.append(done)
         return done
