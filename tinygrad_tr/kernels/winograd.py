@@ -101,7 +101,7 @@ def conv(
     before = tuple(TAPS - 1 - p for p in padding) if back else padding
     where = plan(len(x), x.shape[2:], size, before, channels, wide)
     out = np.empty((len(x), wide, *size), x.dtype)
-    numbers = np.zeros(wide, x.dtype) if bias is None else np.ascontiguousarray(bias)
+    numbers = np.empty(0, x.dtype) if bias is None else np.ascontiguousarray(bias)
     images, results = x.reshape(*x.shape[:2], -1), out.reshape(*out.shape[:2], -1)
     kernels = weight.reshape(*weight.shape[:2], -1)
 

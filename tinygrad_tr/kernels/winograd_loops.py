@@ -91,6 +91,16 @@ def spread_out(
 
 
 @compiled.loop
+def zero_times(numbers: Array) -> float:
+    """0 if all the numbers are finite, or NaN."""
+    zero = numbers.dtype.type(0)
+    total = zero
+    for n in numbers:
+        total += zero * n
+    return total
+
+
+@compiled.loop
 def leave(
     sums: Array, bias: Array, out: Array, part: tuple[int, int, int], spans: Array, made: Array,
     pixels: Array,
@@ -108,11 +118,10 @@ def leave(
         for t in range(len(places)):
             at = (n * len(places) + t) * channels
             collect(flat, spots, at, pixels, places[t], 0, channels)
-        for p in range(1, count + 1):
-            pixel = pixels[p * channels : (p + 1) * channels]
-            for o in range(channels):
-                pixel[o] += bias[o]
-                zero += 0 * pixel[o]
+        for pixel in range(channels, (count + 1) * channels, channels):
+            for o in range(len(bias)):
+                pixels[pixel + o] += bias[o]
+        zero += zero_times(pixels[channels : (count + 1) * channels])
         start = (image + n) * channels * size + first
         turned(pixels, channels, channels, count, channels, target, start, size)
     return zero
@@ -185,12 +194,9 @@ def correlate(
             block = sums[k, : channels * wide].reshape(channels, wide)
             factors = tiles[k, : positions * channels].reshape(positions, channels)
             add_products(block, factors, None, others[k], rows, None, wide)
-    flat, count, zero = sums.ravel(), TAPS * TAPS, 0.0
+    flat, count = sums.ravel(), TAPS * TAPS
     spots, places = np.arange(len(sums)) * sums.shape[1], np.arange(count) * wide
     for c in range(channels):
         unweigh(flat, spots, c * wide, found, places, c * count * wide, wide)
     turned(found, 0, wide, channels * count, wide, out.ravel(), 0, channels * count)
-    for o in range(len(out)):
-        for t in range(out.shape[1]):
-            zero += 0 * out[o, t]
-    return zero
+    return zero_times(out.ravel())

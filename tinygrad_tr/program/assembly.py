@@ -1,17 +1,20 @@
 """The text of a program: one function in Python, a line for every step.
 
-Names: v values, b buffers, c constants, t Tensors from outside, f functions, l loops.
+Names: v values, b buffers, t Tensors from outside, a arrays; functions and objects have their own.
 """
 
 from __future__ import annotations
 
+import keyword
 import operator
+import re
+import types
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from tinygrad_tr.graph import constant
+from tinygrad_tr.graph import Variable, constant
 from tinygrad_tr.kernels import compiled as compilers
 from tinygrad_tr.kernels.scattering import Rows
 from tinygrad_tr.kernels.threads import in_parts
@@ -47,7 +50,7 @@ class Writer:
             "empty": np.empty, "errstate": np.errstate, "constant": constant, "fit": fit,
             "share": share, "Rows": Rows,
         }  # fmt: skip
-        self.known: dict[int, str] = {}
+        self.known: dict[Any, str] = {}
         self.values = {value: f"v{i}" for i, value in enumerate(arguments)}
         for value, array in layout.arrays().items():
             self.values[value] = self.value_name(value)
@@ -57,16 +60,21 @@ class Writer:
     def value_name(self, value: Value) -> str:
         return self.values.setdefault(value, f"v{len(self.values)}")
 
-    def constant_name(self, thing: Any, letter: str = "c") -> str:
-        """A name for what is the same in every run."""
-        if id(thing) not in self.known:
-            self.known[id(thing)] = f"{letter}{len(self.known)}"
-            self.names[self.known[id(thing)]] = thing
-        return self.known[id(thing)]
+    def constant_name(self, thing: Any) -> str:
+        """A name for what is the same in every run: its own, if it has one."""
+        # np.add.reduce is another object each time that it is looked up.
+        key = thing if isinstance(thing, types.BuiltinMethodType) else id(thing)
+        if key not in self.known:
+            name = spoken(thing)
+            if name in self.names or keyword.iskeyword(name):
+                name = f"{name}_{len(self.known)}"
+            self.known[key] = name
+            self.names[name] = thing
+        return self.known[key]
 
     def tensor(self, x: Any) -> str:
         """The name of a Tensor from outside, or of the argument that is one."""
-        return self.value_name(x) if isinstance(x, Value) else self.constant_name(x, "t")
+        return self.value_name(x) if isinstance(x, Value) else self.constant_name(x)
 
     def text(self, tree: Any) -> str:
         """A tree of arguments, written out."""
@@ -104,7 +112,7 @@ class Writer:
             out, name = self.target(done.made), self.tensor(tensor)
             self.write(f"{out} = {name}.value")
             if not isinstance(tensor, Value):
-                array = self.constant_name(tensor.value, "a")
+                array = self.constant_name(tensor.value)
                 self.write(f"if {out} is not {array}: fit({name}, {array})")
         elif done.function is forget_grad:
             self.write(f"{self.tensor(done.inputs[0])}._grad = None")
@@ -139,12 +147,12 @@ class Writer:
         terms += [f"{name}={self.text(x)}" for name, x in done.keywords.items()]
         if isinstance(function, Method):
             return f"{terms[0]}.{function.__name__}({', '.join(terms[1:])})"
-        return f"{self.constant_name(function, 'f')}({', '.join(terms)}{out})"
+        return f"{self.constant_name(function)}({', '.join(terms)}{out})"
 
     def loop(self, loop: Loop) -> None:
         text, lengths = source_of(loop)
         kinds = tuple(value.dtype.char for value in (*loop.reads, *loop.outputs))
-        name = self.constant_name(compiled(text, kinds), "l")
+        name = self.constant_name(compiled(text, kinds))
         flat = []
         for value in loop.outputs:
             own = self.value_name(value)
@@ -176,6 +184,23 @@ class Writer:
         ]
         if gone:
             self.write(f"del {', '.join(gone)}")
+
+
+def spoken(thing: Any) -> str:
+    """What a thing is called in the text of a program."""
+    if isinstance(thing, Variable):
+        name = f"t_{thing.name or ''}"
+    elif isinstance(thing, (np.ndarray, np.generic)):
+        name = "a"
+    elif hasattr(thing, "py_func"):
+        name = "loop"
+    elif callable(thing):
+        owner = getattr(getattr(thing, "__self__", None), "__name__", "")
+        name = f"{owner}_{getattr(thing, '__name__', 'f')}".lstrip("_")
+    else:
+        name = type(thing).__name__.lower()
+    found = re.sub(r"\W+", "_", name).strip("_")
+    return found if found.isidentifier() and not re.fullmatch(r"[vb]\d+|flat_.*", found) else "c"
 
 
 def share(loop: Callable[..., None], length: int, *rest: Any) -> None:

@@ -476,7 +476,7 @@ def test_what_a_program_cannot_keep_true_is_refused(step, message):
         compiled = tt.compile(step)
         for _ in range(3):
             compiled(SOMETHING)
-    assert "test_program.py" in str(caught.value)
+    assert "test_compile.py" in str(caught.value)
 
 
 def test_a_refused_step_leaves_tensors_as_they_were():
