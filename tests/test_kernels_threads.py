@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -127,3 +128,62 @@ def test_compiled_kernels_need_a_compiler(monkeypatch):
     monkeypatch.setattr(compiled, "available", lambda: False)
     with pytest.raises(tt.MissingDependencyError, match=r"tinygrad_tr\[fast\]"):
         tt.kernels.use("numba")
+
+
+@pytest.mark.usefixtures("number")
+def test_an_error_in_a_part_is_raised_when_all_parts_have_ended():
+    tt.set_num_threads(3)
+    ended = []
+
+    def work(first, last):
+        if first == 1:
+            raise ValueError("the second part")
+        ended.append(first)
+
+    for _ in range(3):
+        with pytest.raises(ValueError, match="the second part"):
+            threads.in_parts(3, work)
+    assert sorted(ended) == [0, 0, 0, 2, 2, 2]
+    assert threads.in_parts(3, lambda first, last: first) == [0, 1, 2]
+
+
+@pytest.mark.usefixtures("number")
+def test_several_threads_may_share_their_work_at_the_same_time():
+    tt.set_num_threads(2)
+    sums = []
+
+    def share():
+        for _ in range(200):
+            sums.append(sum(threads.in_parts(10, lambda first, last: last - first)))
+
+    users = [threading.Thread(target=share) for _ in range(4)]
+    for user in users:
+        user.start()
+    for user in users:
+        user.join(20)
+    assert sums == [10] * 800
+
+
+@pytest.mark.usefixtures("number")
+def test_helpers_that_slept_come_back():
+    tt.set_num_threads(2)
+    for pause in (0, 0.05, 0):
+        time.sleep(pause)
+        assert threads.in_parts(2, lambda first, last: first) == [0, 1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_fork_shares_its_work_with_threads_of_its_own():
+    code = """
+import os, numpy as np, tinygrad_tr as tt
+from tinygrad_tr.kernels import threads
+tt.set_num_threads(2)
+assert threads.in_parts(2, lambda a, b: a) == [0, 1]
+child = os.fork()
+found = threads.in_parts(2, lambda a, b: b)
+if child:
+    print(found, os.waitpid(child, 0)[1])
+else:
+    os._exit(found != [1, 2])
+"""
+    assert in_fresh_process(code) == ["[1,", "2]", "0"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 
@@ -17,7 +15,6 @@ from tinygrad_tr.rules.attention import attention, attention_reference
 
 RNG = np.random.default_rng(0)
 E, HEADS, L, S, N = 12, 3, 4, 5, 2
-HELPERS = ThreadPoolExecutor(2)
 
 # ------------------------------------------------------------------ the function
 
@@ -110,7 +107,6 @@ def test_dropout_thins_the_weights_out_and_keeps_their_mean():
 @pytest.mark.parametrize("biased", [False, True])
 def test_large_stacks_give_the_numbers_of_the_reference(monkeypatch, cores, biased):
     monkeypatch.setattr(threads, "cores", lambda: cores)
-    monkeypatch.setattr(threads, "helpers", lambda: HELPERS)
     q, k, v = (leaf(RNG.standard_normal((5, 4, n, 8))) for n in (32, 40, 40))
     bias = leaf(RNG.standard_normal((4, 32, 40))) if biased else None
     assert SMALLEST <= 5 * 4 * 32 * 40
