@@ -27,6 +27,7 @@ from ..checks import require_float_array, require_positive, require_probability
 
 Axes = tuple[int, ...]
 
+
 def batch_norm(
     x: Tensor,
     running_mean: Tensor | None,

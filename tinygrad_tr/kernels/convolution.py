@@ -13,7 +13,8 @@ So each one's pullbacks are the other two. x is (N, C, *), y (N, O, *) and w (O,
 G groups the sums run inside each group of channels. `size` is the size of the result's last axes.
 
 Here all are products of matrices, with the windows of x as columns; from some thousand products
-on, kernels/shifted_rows.py does the same in compiled loops, where there is a compiler.
+on, where there is a compiler, kernels/shifted_rows.py does the same in compiled loops, and
+kernels/winograd.py what it can.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_tr.kernels import shifted_rows
+from tinygrad_tr.kernels import shifted_rows, winograd
 from tinygrad_tr.kernels.compiled import possible
 from tinygrad_tr.kernels.unfolding import frame, windows_of
 
@@ -45,7 +46,12 @@ def conv(
     """Σ x[n, c, s·j + d·t − p] w[o, c, t] + b[o]: (N, C, *), (O, C/G, *), (O,) -> (N, O, *)."""
     facts = {"stride": stride, "padding": padding, "dilation": dilation}
     if len(x) * math.prod(size) * weight.size >= FEW and possible(x, weight, bias):
-        return shifted_rows.conv(x, weight, bias, size=size, groups=groups, **facts)
+        found = None
+        if winograd.fits(x, weight.shape, size, stride, dilation, groups):
+            found = winograd.conv(x, weight, bias, size, padding)
+        if found is None:
+            found = shifted_rows.conv(x, weight, bias, size=size, groups=groups, **facts)
+        return found
     w = weight.reshape(groups, len(weight) // groups, -1)
     out = np.empty((len(x), len(weight), *size), np.result_type(x, weight))
     windows = windows_of(x, size, weight.shape[2:], **facts)
@@ -63,10 +69,15 @@ def conv_transpose(
     kernel = weight.shape[2:]
     members, channels = len(weight) // groups, weight.shape[1] * groups
     if math.prod(y.shape) * math.prod(weight.shape[1:]) >= FEW and possible(y, weight, bias):
-        return shifted_rows.conv_transpose(
-            y, weight, bias, size=size, stride=stride, padding=padding, dilation=dilation,
-            groups=groups,
-        )  # fmt: skip
+        found = None
+        if winograd.fits(y, weight.shape, size, stride, dilation, groups):
+            found = winograd.conv(y, weight, bias, size, padding, back=True)
+        if found is None:
+            found = shifted_rows.conv_transpose(
+                y, weight, bias, size=size, stride=stride, padding=padding, dilation=dilation,
+                groups=groups,
+            )  # fmt: skip
+        return found
     w = np.swapaxes(weight.reshape(groups, members, -1), 1, 2)
     out, written = frame(y, size, y.shape[2:], kernel, stride, padding, dilation, channels)
     for part in parts(y.shape, written.shape):
@@ -87,7 +98,13 @@ def conv_filter(
     members, channels = y.shape[1] // groups, x.shape[1] // groups
     taps = channels * math.prod(size)
     if y.size * taps >= FEW and possible(x, y):
-        return shifted_rows.conv_filter(x, y, size=size, groups=groups, **facts)
+        found = None
+        shape = y.shape[1], channels, *size
+        if winograd.fits(x, shape, y.shape[2:], stride, dilation, groups):
+            found = winograd.conv_filter(x, y, padding)
+        if found is None:
+            found = shifted_rows.conv_filter(x, y, size=size, groups=groups, **facts)
+        return found
     out = np.zeros((groups, members, taps), np.result_type(x, y))
     windows = windows_of(x, y.shape[2:], size, **facts)
     for part in parts(y.shape, windows.shape):

@@ -10,14 +10,16 @@ import numpy as np
 
 Axes = tuple[int, ...]
 
+# Numbers from which on `lengthened` saves more time than it takes.
+MANY = 1 << 14
 
-def total(axes: Axes, *arrays: Any) -> Any:
+
+def total(axes: Axes, x: Any, y: Any = None) -> Any:
     """Σ x, or Σ x·y, over the axes, which stay with length 1; y broadcasts to x.
 
     In one pass and without an array of products: rows of numbers are BLAS's matrix or dot
-    products, and einsum sums what else there is as it makes it.
+    products, and einsum sums other products as it makes them.
     """
-    x, y = arrays[0], arrays[-1] if len(arrays) > 1 else None
     shape, last = x.shape, x.ndim - 1
     if not axes:
         return x if y is None else x * y
@@ -29,10 +31,12 @@ def total(axes: Axes, *arrays: Any) -> Any:
             return x @ y.T
         if x.ndim == 2 and axes == (0,) and (y is None or y.shape == (shape[0], 1)):
             return (ones((1, shape[0]), x.dtype) if y is None else y.T) @ x
+    if y is None:
+        return np.add.reduce(x, axis=axes, keepdims=True)
     letters = list(range(x.ndim))
     kept = [axis for axis in letters if axis not in axes]
-    operands = [part for array in arrays for part in (array, letters)]
-    return np.einsum(*operands, kept).reshape([n if i in kept else 1 for i, n in enumerate(shape)])
+    sums = np.einsum(x, letters, y, letters, kept)
+    return sums.reshape([n if i in kept else 1 for i, n in enumerate(shape)])
 
 
 @functools.lru_cache(maxsize=64)
@@ -46,7 +50,7 @@ def moments(axes: Axes, x: Any) -> tuple[Any, Any, Any]:
 
     Far from zero, squares of x itself would lose all digits, and even a mean, rounded, leaves
     differences with a mean of their own. So what is seen from an origin is x − origin, its mean
-    is the rest, and the origin is None, or 0, where the mean is at most some σ away from it.
+    is the rest; the origin is None, for 0, if no mean is more than some σ away from that.
     """
     n = math.prod(x.shape[axis] for axis in axes)
     mean = total(axes, x) / n
@@ -62,8 +66,13 @@ def lengthened(p: Any, shape: tuple[int, ...]) -> Any:
     """p, which broadcasts to the shape, written out along all axes but the first.
 
     Beside an array x (N, C, H, W), NumPy would go through N·C short rows for p (C, 1, 1), and
-    goes through N long ones for p (C, H, W). A p that differs along the first axis stays as it is.
+    goes through N long ones for p (C, H, W). A p that differs along the first axis stays as it is,
+    and for few numbers it would not be worth it.
     """
-    if p.size == math.prod(shape[1:]) or (p.ndim == len(shape) and p.shape[0] != 1):
+    if (
+        math.prod(shape) < MANY
+        or p.size == math.prod(shape[1:])
+        or (p.ndim == len(shape) and p.shape[0] != 1)
+    ):
         return p
     return np.ascontiguousarray(np.broadcast_to(p, (1, *shape[1:])))

@@ -46,35 +46,58 @@ def turn(y: Array, k: int, deep: int, j: int, wide: int, block: Array) -> None:
 
 
 @compiled.loop
+def clear(rows: Array, first: int, last: int) -> None:
+    """rows[:, first:last] = 0."""
+    for r in range(len(rows)):
+        row = rows[r, first:last]
+        for c in range(len(row)):
+            row[c] = 0
+
+
+@compiled.loop
+def hand_over(source: Array, target: Array, more: bool) -> None:
+    """target = source or, if the target has a part of the sums, target += source."""
+    if more:
+        for c in range(len(target)):
+            target[c] += source[c]
+    else:
+        for c in range(len(target)):
+            target[c] = source[c]
+
+
+@compiled.loop
 def multiply(
-    x: Array, y: Array, out: Array, x_turned: bool, y_turned: bool, block: Array, factors: Array,
-    sums: Array, top: int, bottom: int, left: int, right: int,
+    x: Array, y: Array, out: Array, x_turned: bool, y_turned: bool, deepest: int, widest: int,
+    top: int, bottom: int, left: int, right: int,
 ) -> None:  # fmt: skip
     """out = x y in the rows from top to bottom and the columns from left to right.
 
-    x (M, K) or, turned, (K, M); y (K, N) or (N, K); out (M, N). `block` (deep, wide),
-    `factors` (deep, 8) and `sums` (8, wide) are scratch, wide a multiple of 16.
+    x (M, K) or, turned, (K, M); y (K, N) or (N, K); out (M, N). Of y, a block of at most
+    (deepest, widest) is taken at a time, widest a multiple of 16.
     """
     K = x.shape[0] if x_turned else x.shape[1]
+    deepest, widest = min(deepest, K), min(widest, right - left + -(right - left) % LINE)
+    block, sums = np.empty((deepest, widest), x.dtype), np.empty((GROUP, widest), x.dtype)
+    factors = np.empty((deepest, GROUP), x.dtype)  # the last columns of a turned x
     numbers, flat = block.ravel(), x.ravel()
-    taps, places = np.arange(len(block)) * block.shape[1], np.empty(GROUP, np.int64)
-    for j in range(left, right, block.shape[1]):
-        wide = min(block.shape[1], right - j)
+    taps, places = np.arange(deepest) * widest, np.empty(GROUP, np.int64)
+    for j in range(left, right, widest):
+        wide = min(widest, right - j)
         whole = wide + -wide % LINE
-        block[:, wide:whole] = 0
-        for k in range(0, K, len(block)):
-            deep = min(len(block), K - k)
+        clear(block, wide, whole)
+        for k in range(0, K, deepest):
+            deep = min(deepest, K - k)
             if y_turned:
                 turn(y, k, deep, j, wide, block)
             else:
                 lay(y, k, deep, j, wide, block)
             for i in range(top, bottom, GROUP):
                 high = min(GROUP, bottom - i)
-                sums[:] = 0
+                clear(sums, 0, whole)
                 if x_turned:
                     columns = x[k : k + deep, i : i + GROUP]
                     if high < GROUP:
-                        factors[:deep, :high] = columns
+                        lay(x, k, deep, i, high, factors)
                         columns = factors[:, :GROUP]
                     add_products(sums, columns, None, numbers, taps[:deep], None, whole)
                 else:
@@ -82,10 +105,4 @@ def multiply(
                         places[r] = min(i + r, bottom - 1) * K + k
                     add_products(sums, flat, places, numbers, taps[:deep], None, whole)
                 for r in range(high):
-                    source, target = sums[r, :wide], out[i + r, j : j + wide]
-                    if k == 0:
-                        for c in range(len(target)):
-                            target[c] = source[c]
-                    else:
-                        for c in range(len(target)):
-                            target[c] += source[c]
+                    hand_over(sums[r, :wide], out[i + r, j : j + wide], k > 0)

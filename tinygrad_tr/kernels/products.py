@@ -15,45 +15,42 @@ import numpy as np
 
 from tinygrad_tr.kernels.compiled import possible
 from tinygrad_tr.kernels.product_loops import GROUP, multiply
-from tinygrad_tr.kernels.shifted_rows import scratch, upwards
 from tinygrad_tr.kernels.threads import cores, in_parts
 from tinygrad_tr.kernels.tiles import LINE
 
 Array = Any
 
-# Multiply-adds from which on the loops are as fast as the library, and from which on they are
-# shared: half of them take a core longer than it takes to wake another.
-FEW, MANY = 1 << 22, 1 << 24
+# Multiply-adds from which on the loops are faster than the library, all threads taken. A thread of
+# ours wakes more slowly than one of the library's.
+FEW = 1 << 24
+
+# Rows and columns, below which the vectors of the loops would have too little to do.
+THIN = 16
 
 DEEP, WIDE = 256, 384  # of a block at most: in float32, a third of a cache of 1 MB
 NARROW = 96  # columns for each core, below which rows are shared instead
 
 
-def product(x: Array, y: Array) -> Array:
-    """x y: (M, K), (K, N) -> (M, N). NaN and infinity reach what NumPy lets them reach."""
+def product(x: Array, y: Array, out: Array | None = None) -> Array:
+    """x y: (M, K), (K, N) -> (M, N), in out's memory if there is any, which is in one piece.
+
+    NaN and infinity reach what NumPy lets them reach.
+    """
     (M, K), N = x.shape, y.shape[1]
-    if not (M and K and N and possible(x, y)):
-        return np.matmul(x, y)
+    if min(M, N) < THIN or not (K and possible(x, y)):
+        return np.matmul(x, y, out=out)
     x, x_turned = in_one_piece(x)
     y, y_turned = in_one_piece(y)
-    out = np.empty((M, N), x.dtype)
+    made = np.empty((M, N), x.dtype) if out is None else out
 
     def work(top: int, bottom: int, left: int, right: int) -> None:
-        deep, wide = min(DEEP, K), upwards(min(WIDE, right - left), LINE)
-        block, factors, sums = (
-            scratch(rows, long, x.dtype) for rows, long in ((deep, wide), (deep, GROUP), (GROUP, wide))
-        )
-        multiply(
-            x, y, out, x_turned, y_turned, block, factors, sums, top, bottom, left, right
-        )
+        multiply(x, y, made, x_turned, y_turned, DEEP, WIDE, top, bottom, left, right)
 
-    if M * K * N < MANY:
-        work(0, M, 0, N)
-    elif N >= NARROW * cores():
+    if cores() * NARROW <= N:
         in_parts(-(-N // LINE), lambda i, j: work(0, M, LINE * i, min(N, LINE * j)))
     else:
         in_parts(-(-M // GROUP), lambda i, j: work(GROUP * i, min(M, GROUP * j), 0, N))
-    return out
+    return made
 
 
 def in_one_piece(x: Array) -> tuple[Array, bool]:

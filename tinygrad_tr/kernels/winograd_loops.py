@@ -13,6 +13,7 @@ import numpy as np
 from tinygrad_tr.kernels import compiled
 from tinygrad_tr.kernels.tiles import LINE, ROWS, add_products
 from tinygrad_tr.kernels.winograd_transforms import (
+    SIDE,
     TAPS,
     collect,
     look,
@@ -23,6 +24,31 @@ from tinygrad_tr.kernels.winograd_transforms import (
 )
 
 Array = Any
+
+
+POINTS = SIDE * SIDE
+
+
+@compiled.loop
+def aligned(numbers: int, dtype: Any) -> Array:
+    """Uninitialised memory that begins where a line of the cache begins."""
+    memory = np.empty(numbers + LINE, dtype)
+    first = -memory.ctypes.data % 64 // memory.itemsize
+    return memory[first : first + numbers]
+
+
+@compiled.loop
+def at_points(numbers: int, dtype: Any) -> Array:
+    """Uninitialised rows of so many numbers for all points, an odd number of lines apart.
+
+    Else their beginnings would share a few places of the first cache, and drive each other out.
+    """
+    lines = -(-numbers // LINE)
+    length = (lines + 1 - lines % 2) * LINE
+    return aligned(POINTS * length, dtype).reshape(POINTS, length)
+
+
+# ------------------------------------------------------------------ images to tiles and back
 
 
 @compiled.loop
@@ -93,10 +119,9 @@ def spread_out(
 @compiled.loop
 def zero_times(numbers: Array) -> float:
     """0 if all the numbers are finite, or NaN."""
-    zero = numbers.dtype.type(0)
-    total = zero
-    for n in numbers:
-        total += zero * n
+    total = numbers.dtype.type(0)
+    for i in range(len(numbers)):
+        total += numbers[i] - numbers[i]
     return total
 
 
@@ -128,43 +153,50 @@ def leave(
 
 
 @compiled.loop
-def weigh_all(weight: Array, back: bool, turned_weight: Array, out: Array) -> None:
+def weigh_all(weight: Array, back: bool, out: Array) -> None:
     """G w Gᵀ of all filters, (O, C, 9) -> (36, C · O); or with `back`, flipped, (36, O · C)."""
     filters, channels, taps = weight.shape
-    source, target = weight.ravel(), out.ravel()
+    source, target, rows = weight.ravel(), out.ravel(), aligned(weight.size, weight.dtype)
     many, wide = (filters, channels) if back else (channels, filters)
     places, spots = np.arange(taps) * wide, np.arange(len(out)) * out.shape[1]
     if back:
         places = places[::-1].copy()
         for o in range(filters):
             first = o * channels * taps
-            turned(source, first, taps, channels, taps, turned_weight, first, channels)
+            turned(source, first, taps, channels, taps, rows, first, channels)
     else:
-        turned(source, 0, channels * taps, filters, channels * taps, turned_weight, 0, filters)
+        turned(source, 0, channels * taps, filters, channels * taps, rows, 0, filters)
     for i in range(many):
-        weigh(turned_weight, places, i * taps * wide, target, spots, i * wide, wide)
+        weigh(rows, places, i * taps * wide, target, spots, i * wide, wide)
+
+
+# ------------------------------------------------------------------ the three contractions
 
 
 @compiled.loop
 def convolve(
-    x: Array, filters: Array, bias: Array, out: Array, spans: Array, seen: Array, ends: Array,
-    made: Array, parts: int, pixels: Array, tiles: Array, sums: Array, first: int, last: int,
+    x: Array, weight: Array, back: bool, bias: Array, out: Array, spans: Array, seen: Array,
+    ends: Array, made: Array, parts: int, positions: int, room: int, first: int, last: int,
 ) -> float:  # fmt: skip
-    """Parts first to last of the convolution; 0, or NaN if a result is not finite.
+    """Parts first to last of the convolution: 0, or NaN if a result is not finite.
 
-    x (N, C, pixels), filters (36, C · O), out (N, O, pixels). `pixels`, `tiles` and `sums` are
-    scratch.
+    x (N, C, pixels), weight (O, C, 9), bias (O,) or (0,), out (N, O, pixels); with `back` weight
+    is (C, O, 9), and flipped.
     """
     channels, wide = x.shape[1], out.shape[1]
-    places, rows = np.arange(tiles.shape[1] // channels) * channels, np.arange(channels) * wide
+    filters = at_points(channels * wide, x.dtype)
+    tiles, sums = at_points(positions * channels, x.dtype), at_points(positions * wide, x.dtype)
+    pixels = aligned(room, x.dtype)
+    places, rows = np.arange(positions) * channels, np.arange(channels) * wide
+    weigh_all(weight, back, filters)
     zero = 0.0
     for item in range(first, last):
         part = part_of(item, len(x), parts, len(spans))
         see(x, part, spans, seen, pixels, tiles)
-        positions = part[1] * seen.shape[1]
-        positions += -positions % ROWS
-        for k in range(len(filters)):
-            block = sums[k, : positions * wide].reshape(positions, wide)
+        count = part[1] * seen.shape[1]
+        count += -count % ROWS
+        for k in range(POINTS):
+            block = sums[k, : count * wide].reshape(count, wide)
             block[:] = 0
             add_products(block, tiles[k], places, filters[k], rows, None, wide)
         zero += leave(sums, bias, out, part, ends, made, pixels)
@@ -174,29 +206,29 @@ def convolve(
 @compiled.loop
 def correlate(
     x: Array, y: Array, out: Array, spans: Array, seen: Array, ends: Array, made: Array,
-    parts: int, pixels: Array, tiles: Array, others: Array, sums: Array, found: Array,
-    first: int, last: int,
+    parts: int, positions: int, room: int, first: int, last: int,
 ) -> float:  # fmt: skip
-    """What parts first to last add to the gradient of the filters; 0, or NaN as above.
+    """What parts first to last add to the filters' gradient: 0, or NaN if it is not finite.
 
-    x (N, C, pixels), y (N, O, pixels) -> out (O, C · 9). `pixels`, `tiles`, `others`, `sums`
-    (36, C, O) and `found` are scratch.
+    x (N, C, pixels), y (N, O, pixels) -> out (O, C · 9).
     """
-    channels, wide = x.shape[1], y.shape[1]
+    channels, wide, taps = x.shape[1], y.shape[1], TAPS * TAPS
+    tiles, others = at_points(positions * channels, x.dtype), at_points(positions * wide, x.dtype)
+    pixels, sums = aligned(room, x.dtype), at_points(channels * wide, x.dtype)
     sums[:] = 0
     for item in range(first, last):
         part = part_of(item, len(x), parts, len(spans))
         see(x, part, spans, seen, pixels, tiles)
         spread_out(y, part, ends, made, pixels, others)
-        positions = part[1] * seen.shape[1]
-        rows = np.arange(positions) * wide
-        for k in range(len(sums)):
+        count = part[1] * seen.shape[1]
+        rows = np.arange(count) * wide
+        for k in range(POINTS):
             block = sums[k, : channels * wide].reshape(channels, wide)
-            factors = tiles[k, : positions * channels].reshape(positions, channels)
+            factors = tiles[k, : count * channels].reshape(count, channels)
             add_products(block, factors, None, others[k], rows, None, wide)
-    flat, count = sums.ravel(), TAPS * TAPS
-    spots, places = np.arange(len(sums)) * sums.shape[1], np.arange(count) * wide
+    flat, found = sums.ravel(), aligned(out.size, x.dtype)
+    spots, places = np.arange(POINTS) * sums.shape[1], np.arange(taps) * wide
     for c in range(channels):
-        unweigh(flat, spots, c * wide, found, places, c * count * wide, wide)
-    turned(found, 0, wide, channels * count, wide, out.ravel(), 0, channels * count)
-    return zero_times(out.ravel())
+        unweigh(flat, spots, c * wide, found, places, c * taps * wide, wide)
+    turned(found, 0, wide, channels * taps, wide, out.ravel(), 0, channels * taps)
+    return zero_times(found)
