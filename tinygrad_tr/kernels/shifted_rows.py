@@ -21,7 +21,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -158,7 +158,25 @@ def scratch(rows: int, length: int, dtype: Any) -> Array:
 # ------------------------------------------------------------------ the two passes over rows
 
 
-def sum_of_shifts(x: Array, w: Array, bias: Array | None, out: Array, axes: Axes) -> None:
+class Job(NamedTuple):
+    """Something that work(first, last) does for so many items."""
+
+    items: int
+    work: Callable[[int, int], None]
+
+
+def do(jobs: Sequence[Job]) -> None:
+    """Do them one after the other, and share the items of each over the cores."""
+    shares = max(1, min(cores(), max((job.items for job in jobs), default=0)))
+
+    def work(first: int, last: int) -> None:
+        for job in jobs:
+            job.work(job.items * first // shares, job.items * last // shares)
+
+    in_parts(shares, work)
+
+
+def sum_of_shifts(x: Array, w: Array, bias: Array | None, out: Array, axes: Axes) -> Job:
     """out = Σ w · shifted rows + b: x (N, C, A, B, W), w (G, outputs, C/G, taps), out likewise."""
     groups, outputs = w.shape[:2]
     taps = math.prod(w.shape[2:])
@@ -172,7 +190,7 @@ def sum_of_shifts(x: Array, w: Array, bias: Array | None, out: Array, axes: Axes
         sums = scratch(BLOCK if outputs >= FEW else 1, where.long, x.dtype)
         gather(x, weight, numbers, out, *where[:-1], rows, sums, first, last)
 
-    in_parts(items(where, groups), work)
+    return Job(items(where, groups), work)
 
 
 def products_of_shifts(x: Array, y: Array, groups: int, axes: Axes) -> Array:
@@ -219,7 +237,7 @@ def conv(
     x = on_three_axes(x)
     out = np.empty((len(x), len(weight), *three(size, 1)), x.dtype)
     axes = reading(x, out, weight.shape[2:], stride, padding, dilation)
-    sum_of_shifts(x, weight.reshape(groups, -1, *weight.shape[1:]), bias, out, axes)
+    do([sum_of_shifts(x, weight.reshape(groups, -1, *weight.shape[1:]), bias, out, axes)])
     return out.reshape(*out.shape[:2], *size)
 
 
@@ -247,6 +265,7 @@ def conv_transpose(
     w = weight.reshape(groups, -1, channels, *kernel).swapaxes(1, 2)
     steps = three(stride, 1)
     facts = list(zip(kernel, steps, three(padding, 0), three(dilation, 1), strict=True))
+    jobs = []
     for begin in itertools.product(*map(range, steps)):
         phase = tuple(slice(r, None, s) for r, s in zip(begin, steps, strict=True))
         target = out[:, :, *phase]
@@ -257,13 +276,12 @@ def conv_transpose(
             ),
             strict=True,
         )
-        if not target.size:
-            continue
         chosen = w[:, :, :, *taps]
-        if chosen.size:
-            sum_of_shifts(y, chosen, bias, target, axes)
-        else:  # where no tap writes
-            target[...] = 0 if bias is None else bias[:, None, None, None]
+        if target.size and chosen.size:
+            jobs.append(sum_of_shifts(y, chosen, bias, target, axes))
+    if len(jobs) < math.prod(steps):  # where no tap writes
+        out[...] = 0 if bias is None else bias[:, None, None, None]
+    do(jobs)
     return out.reshape(*out.shape[:2], *size)
 
 

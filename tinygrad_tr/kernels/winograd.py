@@ -7,8 +7,10 @@ tile is one number of each channel, and the filter a matrix; so there are 36 pro
 
 and the transforms to the points and back are sums along the tile's axes
 (kernels/winograd_transforms.py). The way back to x is the same with the filters flipped and turned;
-the way back to w has the tiles of x and y multiplied. Results are off by three to five times what
-the sums one by one are, in float32 by 1e-6 of the largest for 64 channels. A number that is not
+the way back to w has the tiles of x and y multiplied.
+
+In float32 results are off by 5e-7 of their size for 16 channels, 8e-7 for 64 and 1.4e-6 for 256
+(root mean square, for normal numbers), where sums one by one are off by 2e-7. A number that is not
 finite would reach all of its tile: then None says that the sums must be made one by one.
 """
 
@@ -81,7 +83,7 @@ def plan(
             low, end = np.clip((rows[0, 0], rows[-1, -1] + 1), 0, size[0])
             spans[b] = size[1] * low, size[1] * (end - low)
             rows, columns = rows[:, None, :, None], columns[:, None, :]
-            inside = (0 <= rows) & (rows < size[0]) & (0 <= columns) & (columns < size[1])
+            inside = (rows >= 0) & (rows < size[0]) & (columns >= 0) & (columns < size[1])
             pixels = np.where(inside, 1 + (rows - low) * size[1] + columns, 0)
             places[b, : (stop - first) * wide] = steps * pixels.reshape(-1, side * side)
         return spans, places
@@ -104,9 +106,8 @@ def conv(
     before = tuple(TAPS - 1 - p for p in padding) if back else padding
     where = plan(len(x), x.shape[2:], size, before, channels, wide)
     out = np.empty((len(x), wide, *size), x.dtype)
-    arrays = (
-        flat(x), flat(weight), back, np.empty(0, x.dtype) if bias is None else bias, flat(out)
-    )  # fmt: skip
+    numbers = np.empty(0, x.dtype) if bias is None else np.ascontiguousarray(bias)
+    arrays = flat(x), flat(weight), back, numbers, flat(out)
     zeros = in_parts(where.items(), lambda first, last: convolve(*arrays, *where, first, last))
     return None if any(zeros) else out
 

@@ -25,7 +25,6 @@ from tinygrad_tr.kernels.winograd_transforms import (
 
 Array = Any
 
-
 POINTS = SIDE * SIDE
 
 
@@ -38,7 +37,7 @@ def aligned(numbers: int, dtype: Any) -> Array:
 
 
 @compiled.loop
-def at_points(numbers: int, dtype: Any) -> Array:
+def rows_at_points(numbers: int, dtype: Any) -> Array:
     """Uninitialised rows of so many numbers for all points, an odd number of lines apart.
 
     Else their beginnings would share a few places of the first cache, and drive each other out.
@@ -119,9 +118,10 @@ def spread_out(
 @compiled.loop
 def zero_times(numbers: Array) -> float:
     """0 if all the numbers are finite, or NaN."""
-    total = numbers.dtype.type(0)
+    zero = numbers.dtype.type(0)
+    total = zero
     for i in range(len(numbers)):
-        total += numbers[i] - numbers[i]
+        total += zero * numbers[i]
     return total
 
 
@@ -184,8 +184,11 @@ def convolve(
     is (C, O, 9), and flipped.
     """
     channels, wide = x.shape[1], out.shape[1]
-    filters = at_points(channels * wide, x.dtype)
-    tiles, sums = at_points(positions * channels, x.dtype), at_points(positions * wide, x.dtype)
+    filters = rows_at_points(channels * wide, x.dtype)
+    tiles, sums = (
+        rows_at_points(positions * channels, x.dtype),
+        rows_at_points(positions * wide, x.dtype),
+    )
     pixels = aligned(room, x.dtype)
     places, rows = np.arange(positions) * channels, np.arange(channels) * wide
     weigh_all(weight, back, filters)
@@ -213,8 +216,11 @@ def correlate(
     x (N, C, pixels), y (N, O, pixels) -> out (O, C · 9).
     """
     channels, wide, taps = x.shape[1], y.shape[1], TAPS * TAPS
-    tiles, others = at_points(positions * channels, x.dtype), at_points(positions * wide, x.dtype)
-    pixels, sums = aligned(room, x.dtype), at_points(channels * wide, x.dtype)
+    tiles, others = (
+        rows_at_points(positions * channels, x.dtype),
+        rows_at_points(positions * wide, x.dtype),
+    )
+    pixels, sums = aligned(room, x.dtype), rows_at_points(channels * wide, x.dtype)
     sums[:] = 0
     for item in range(first, last):
         part = part_of(item, len(x), parts, len(spans))

@@ -231,7 +231,8 @@ def built(first: Recording, second: Recording) -> Program:
         operations, became = simplified(trace.operations, results)
     final = mapped(second.results, lambda leaf: became.get(leaf, leaf))
     leaving = {leaf for leaf in leaves(final) if isinstance(leaf, Value)}
-    steps = fused(with_constants(operations), leaving, loops=compilers.Kernels.loops and compilers.available())
+    loops = compilers.Kernels.loops and compilers.available()
+    steps = fused(with_constants(operations), leaving, loops=loops)
     layout = laid_out(steps, {*leaving, *second.arguments})
     run, text = assembled(steps, layout, second.arguments, final)
     seconds = time.perf_counter() - start

@@ -7,19 +7,10 @@ import math
 import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, ShapeError
-from tinygrad_tr.kernels import products as kernels
-from tinygrad_tr.rule import answers, kernel, rule
+from tinygrad_tr.rule import answers, rule
 from tinygrad_tr.rules.shape import unbroadcast
 
 __all__ = ["dot", "einsum", "inner", "kron", "matmul", "outer", "tensordot", "vdot"]
-
-
-product_of_arrays = kernel(kernels.product)
-
-
-def by_size(x, y):
-    """The function that makes x y, and the products of g with x and y: all are as large."""
-    return product_of_arrays if x.size * y.shape[1] >= kernels.FEW else np.dot
 
 
 @rule(np.matmul, symbol="@")
@@ -29,8 +20,7 @@ def matmul(x, y):
     Pullbacks g yᵀ and xᵀ g, summed over axes that were broadcast.
     """
     if x.ndim == 2 == y.ndim and x.shape[1] == y.shape[0]:
-        product = by_size(x, y)
-        return product(x, y), lambda g: product(g, y.T), lambda g: product(x.T, g)
+        return x @ y, lambda g: g @ y.T, lambda g: x.T @ g
     require_chain(x, y)
     if x.ndim > 2 == y.ndim:
         return stack_by_matrix(x, y)
@@ -54,15 +44,11 @@ def stack_by_matrix(x, y):
     shape, (k, m) = x.shape, y.shape
     n = math.prod(shape[:-1])
     rows = x.reshape(n, k)
-    product = by_size(rows, y)
     return (
-        product(rows, y).reshape(*shape[:-1], m),
-        lambda g: product(g.reshape(n, m), y.T).reshape(shape),
-        lambda g: product(rows.T, g.reshape(n, m)),
+        (rows @ y).reshape(*shape[:-1], m),
+        lambda g: (g.reshape(n, m) @ y.T).reshape(shape),
+        lambda g: rows.T @ g.reshape(n, m),
     )
-
-
-answers(product_of_arrays)(matmul)
 
 
 def require_chain(x, y):
