@@ -190,6 +190,11 @@ def normalize(n: int) -> Call:
     return Call([x, *numbers(2, WIDTH)], {"axes": (1,), "eps": 1e-5, "centred": True})
 
 
+def normalize_with_moments(n: int) -> Call:
+    x = rows(n)
+    return Call([x, *numbers(2, WIDTH)], {"axes": (0,), "eps": 1e-5})
+
+
 def attention(n: int) -> Call:
     """Heads of 16 features over 64 steps."""
     q, k, v = (numbers(max(n // 1024, 1), 64, 16) for _ in range(3))
@@ -273,7 +278,8 @@ SAMPLES: dict[str, Callable[[int], Call]] = {
     "p_norm": of(square, p=3, axis=(1,), keepdims=False),
     # products, layers, losses
     "matmul": pair, "einsum": lambda n: pair(n, subscripts="ij,ij->i"),
-    "linear": linear, "normalize": normalize, "attention": attention,
+    "linear": linear, "normalize": normalize,
+    "normalize_with_moments": normalize_with_moments, "attention": attention,
     "mse_loss": lambda n: pair(n, reduction="mean"),
     "binary_cross_entropy_with_logits": lambda n: pair(n, reduction="mean"),
     "cross_entropy": classes, "soft_cross_entropy": soft_classes, "ctc": ctc,

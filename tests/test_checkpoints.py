@@ -181,15 +181,15 @@ def test_ctrl_c_anywhere_keeps_the_last_complete_step(call, straight, tmp_path, 
 
 def test_ctrl_c_in_the_middle_of_an_update_waits_for_its_end(straight, tmp_path, usual_ctrl_c):
     scene = Scene(seed=0)
-    update, updated = scene.optimizer.update, []
+    formula, updated = scene.optimizer.formula, []
 
     def interrupted(*arguments):
         updated.append(1)
         if len(updated) == 20:  # of the 6 parameters in the 4th step the 2nd
             ctrl_c()
-        update(*arguments)
+        formula(*arguments)
 
-    scene.optimizer.update = interrupted
+    scene.optimizer.formula = interrupted
     with pytest.raises(KeyboardInterrupt):
         scene.fit(tmp_path / "x")
     assert len(updated) == 24

@@ -12,7 +12,7 @@ from tinygrad_tr.examples.__main__ import names
 # Shorter runs where the whole takes long; the goals stay the same.
 SHORTER: dict[str, dict[str, Any]] = {
     "course2_regularisation": {"steps": 1000},
-    "course4_faces": {"steps": 200, "head_steps": 200},
+    "course4_faces": {"steps": 300, "head_steps": 200},
     "course4_lenet": {"epochs": 3},
     "course4_one_shot_digits": {"steps": 50, "wanted": 0.65},
     "course4_segmentation": {"steps": 220},

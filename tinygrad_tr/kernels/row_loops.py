@@ -12,6 +12,7 @@ import numpy as np
 
 from tinygrad_tr.kernels import compiled
 from tinygrad_tr.kernels.tiles import add_products
+from tinygrad_tr.kernels.vectors import HALF, every_second
 
 Array = Any
 
@@ -59,7 +60,12 @@ def lay(
                         for w in range(width):
                             target[w] = source[w]
                     else:
-                        for w in range(width):
+                        done = 0
+                        if stride[2] == 2:
+                            done = width - width % HALF
+                            for w in range(0, done, HALF):
+                                every_second(source, first + 2 * w, target, w)
+                        for w in range(done, width):
                             target[w] = source[w * stride[2] + first]
 
 
