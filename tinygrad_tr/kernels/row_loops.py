@@ -12,7 +12,6 @@ import numpy as np
 
 from tinygrad_tr.kernels import compiled
 from tinygrad_tr.kernels.tiles import add_products
-from tinygrad_tr.kernels.vectors import HALF, every_second
 
 Array = Any
 
@@ -40,33 +39,35 @@ def lay(
     x: Array, part: tuple[int, int, int, int], channel: int,
     stride: Array, phases: Array, lengths: Array, steps: Array, sizes: Array, rows: Array,
 ) -> None:  # fmt: skip
-    """Channels of a part as rows with zeros between, one for each channel and phase."""
+    """Channels of a part as rows with zeros between, one for each channel and phase.
+
+    What the tables say is read before the loops that write, which might change it for all that the
+    compiler knows. Indices are unsigned: others are looked at for whether they count from the end.
+    """
     image, images, top, band = part
     low, high = max(0, top + sizes[4]), top + band + sizes[5]
+    over, down, right, front = steps[0], steps[1], steps[2], steps[3]
+    step_a, step_b, step = stride[0], stride[1], np.uint64(stride[2])
+    source, target, length = x.ravel(), rows.ravel(), rows.shape[1]
     for r in range(len(rows)):
-        row = rows[r]
-        row[:] = 0
+        rows[r, :] = 0
         c, p = channel + r // len(phases), r % len(phases)
-        width, first = lengths[p, 2], phases[p, 2]
+        first_a, first_b, first = phases[p, 0], phases[p, 1], phases[p, 2]
+        last, deep, width = min(lengths[p, 0], high), lengths[p, 1], np.uint64(lengths[p, 2])
         for n in range(images):
-            for a in range(low, min(lengths[p, 0], high)):
-                for b in range(lengths[p, 1]):
-                    at = steps[3] + n * steps[0] + (a - top) * steps[1] + b * steps[2]
-                    target = row[at : at + width]
-                    source = x[
-                        image + n, c, a * stride[0] + phases[p, 0], b * stride[1] + phases[p, 1]
-                    ]
-                    if stride[2] == 1:
+            planes = ((image + n) * x.shape[1] + c) * x.shape[2] + first_a
+            for a in range(low, last):
+                for b in range(deep):
+                    line = (planes + a * step_a) * x.shape[3] + first_b + b * step_b
+                    begin = np.uint64(line * x.shape[4] + first)
+                    place = r * length + front + n * over + (a - top) * down + b * right
+                    at = np.uint64(place)
+                    if step == 1:
                         for w in range(width):
-                            target[w] = source[w]
+                            target[at + w] = source[begin + w]
                     else:
-                        done = 0
-                        if stride[2] == 2:
-                            done = width - width % HALF
-                            for w in range(0, done, HALF):
-                                every_second(source, first + 2 * w, target, w)
-                        for w in range(done, width):
-                            target[w] = source[w * stride[2] + first]
+                        for w in range(width):
+                            target[at + w] = source[begin + w * step]
 
 
 # ------------------------------------------------------------------ sums of shifted rows

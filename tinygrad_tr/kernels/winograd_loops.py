@@ -12,13 +12,13 @@ import numpy as np
 
 from tinygrad_tr.kernels import compiled
 from tinygrad_tr.kernels.tiles import LINE, ROWS, add_products
-from tinygrad_tr.kernels.vectors import turn
 from tinygrad_tr.kernels.winograd_transforms import (
     SIDE,
     TAPS,
     collect,
     look,
     spread,
+    turn,
     unweigh,
     weigh,
 )

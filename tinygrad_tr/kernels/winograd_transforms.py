@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_tr.kernels.tiles import vector_bytes
+from tinygrad_tr.kernels.tiles import LINE, vector_bytes
 
 Value = Any  # a number or an address that will be there when the loop runs
 Matrix = tuple[tuple[float, ...], ...]
@@ -188,3 +188,54 @@ weigh: Any = Transform(at_points, G)  # G w Gᵀ, of a filter
 spread: Any = Transform(at_points, A)  # A y Aᵀ, of a tile of the result's gradient
 collect: Any = Transform(from_points, A)  # Aᵀ m A, a tile of the result
 unweigh: Any = Transform(from_points, G)  # Gᵀ m G, the gradient of a filter
+
+
+class Turn:
+    """turn(source, first, step, target, start, gap), for loops to call: 16 × 16 numbers.
+
+    target[start + j·gap + i] = source[first + i·step + j]; both arrays have one axis.
+    """
+
+    @staticmethod
+    @functools.cache
+    def machine_code() -> Callable[..., Any]:
+        from llvmlite import ir
+        from numba import types
+        from numba.extending import intrinsic
+
+        def turn(
+            typing: Any, source: Any, first: Any, step: Any, target: Any, start: Any, gap: Any
+        ) -> tuple[Any, Callable[..., Any]]:
+            def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+                vector = ir.VectorType(context.get_data_type(source.dtype), LINE)
+
+                def rows(i: int) -> list[Value]:
+                    kind = context.make_array(signature.args[i])
+                    row, found = kind(context, builder, values[i]).data, []
+                    row = builder.gep(row, [values[i + 1]])
+                    for _ in range(LINE):
+                        found.append(builder.bitcast(row, vector.as_pointer()))
+                        row = builder.gep(row, [values[i + 2]])
+                    return found
+
+                # Rows i and i + 8, a number of each in turn: after four times it is done.
+                index, half = ir.VectorType(ir.IntType(32), LINE), LINE // 2
+                turns = [[k * half + n // 2 + n % 2 * LINE for n in range(LINE)] for k in range(2)]
+                block = [builder.load(row, align=1) for row in rows(0)]
+                for _ in range(LINE.bit_length() - 1):
+                    block = [
+                        builder.shuffle_vector(a, b, index(numbers))
+                        for a, b in zip(block[:half], block[half:], strict=True)
+                        for numbers in turns
+                    ]
+                for row, numbers in zip(rows(3), block, strict=True):
+                    builder.store(numbers, row, align=1)
+                return context.get_dummy_value()
+
+            return types.void(source, first, step, target, start, gap), generate
+
+        made: Callable[..., Any] = intrinsic(turn)
+        return made
+
+
+turn: Any = Turn()
