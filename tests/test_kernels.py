@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tinygrad_tr as tt
-from tinygrad_tr.kernels import compiled
+from tinygrad_tr.kernels import compiled, threads
 from tinygrad_tr.kernels import moments as sums
 from tinygrad_tr.kernels import normalisation as norms
 from tinygrad_tr.kernels.exponentials import exponentials, scaled
@@ -81,12 +81,12 @@ ROWS = [
 @pytest.mark.parametrize(("shape", "axes", "weight", "bias"), ROWS)
 @pytest.mark.parametrize("centred", [True, False])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("shared", [1, 1 << 20])
+@pytest.mark.parametrize("enough", [1, 1 << 20])
 def test_the_loop_over_rows_is_the_norm_of_numpy(
-    shape, axes, weight, bias, centred, dtype, shared, monkeypatch
+    shape, axes, weight, bias, centred, dtype, enough, monkeypatch
 ):
     pytest.importorskip("numba")
-    monkeypatch.setattr(norms, "SHARED", shared)
+    monkeypatch.setattr(threads, "ENOUGH", enough)
     rng = np.random.default_rng(0)
 
     def numbers(shape):
@@ -136,12 +136,12 @@ STRETCHES = [
 
 @pytest.mark.parametrize(("shape", "axes", "each"), STRETCHES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("shared", [1, 1 << 20])
+@pytest.mark.parametrize("enough", [1, 1 << 20])
 def test_the_loop_over_stretches_is_the_norm_of_numpy(
-    shape, axes, each, dtype, shared, monkeypatch
+    shape, axes, each, dtype, enough, monkeypatch
 ):
     pytest.importorskip("numba")
-    monkeypatch.setattr(norms, "SHARED", shared)
+    monkeypatch.setattr(threads, "ENOUGH", enough)
     rng = np.random.default_rng(0)
     x, g = rng.standard_normal((2, *shape)).astype(dtype)
     p = None if each is None else rng.standard_normal((2, *each)).astype(dtype)

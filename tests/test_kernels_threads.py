@@ -187,3 +187,54 @@ else:
     os._exit(found != [1, 2])
 """
     assert in_fresh_process(code) == ["[1,", "2]", "0"]
+
+
+# ------------------------------------------------------------------ compiled loops
+
+
+@compiled.loop
+def count(seen, by, first, last):
+    """How often each place was passed over."""
+    for i in range(first, last):
+        seen[i] += by
+
+
+@pytest.fixture
+def few_are_enough(monkeypatch):
+    """Loops over very few numbers are shared, among three threads."""
+    pytest.importorskip("numba")
+    monkeypatch.setattr(threads, "ENOUGH", 1)
+    monkeypatch.setattr(threads.Threads, "number", 3)
+
+
+@pytest.mark.usefixtures("few_are_enough")
+def test_a_shared_loop_passes_once_over_every_item_whoever_is_awake():
+    for items in (0, 1, 2, 3, 1000):
+        for pause in (0, 0.01):  # after which the helpers sleep
+            time.sleep(pause)
+            seen = np.zeros(items)
+            for _ in range(100):
+                threads.share(count, items, items, seen, 1.0)
+            assert np.all(seen == 100)
+
+
+@pytest.mark.usefixtures("few_are_enough")
+def test_several_threads_may_share_loops_at_the_same_time():
+    arrays = [np.zeros(500) for _ in range(4)]
+
+    def work(seen):
+        for _ in range(300):
+            threads.share(count, 500, 500, seen, 1.0)
+            assert len(threads.in_parts(3, lambda first, last: first)) == 3
+
+    users = [threading.Thread(target=work, args=[seen]) for seen in arrays]
+    for user in users:
+        user.start()
+    for user in users:
+        user.join(20)
+    assert all(np.all(seen == 300) for seen in arrays)
+
+
+def test_a_loop_over_few_numbers_has_one_thread():
+    assert threads.sharing(1000, threads.ENOUGH - 1) == 1
+    assert threads.sharing(1, 1 << 30) == 1

@@ -234,7 +234,7 @@ def test_minimize_wants_a_loss():
 def small_blocks(monkeypatch):
     """Parameters of more than 4 numbers are changed in blocks, by 3 threads."""
     monkeypatch.setattr(formulas, "BLOCK", 4)
-    monkeypatch.setattr(formulas, "SHARED", 4)
+    monkeypatch.setattr(threads, "ENOUGH", 4)
     monkeypatch.setattr(threads.Threads, "number", 3)
 
 
@@ -257,7 +257,7 @@ def test_an_error_in_another_thread_reaches_the_user(small_blocks):
 
 
 def test_a_parameter_of_more_than_one_block_is_changed_whole():
-    size = 2 * formulas.SHARED + 3
+    size = 2 * formulas.BLOCK + 3
     w = leaf(np.ones(size), np.float32)
     w.grad = np.ones(size, np.float32)
     SGD([w], lr=0.25).step()
@@ -297,7 +297,7 @@ def test_threads_change_no_bit_of_a_compiled_step(make, small_blocks, monkeypatc
     pytest.importorskip("numba")
     monkeypatch.setattr(compiled, "SMALLEST", 1)
     together = after_steps(make, [(131,), (2,)], np.float32)
-    monkeypatch.setattr(formulas, "SHARED", 1000)
+    monkeypatch.setattr(threads, "ENOUGH", 1000)
     for a, b in zip(together, after_steps(make, [(131,), (2,)], np.float32), strict=True):
         np.testing.assert_array_equal(a, b)
 

@@ -8,6 +8,7 @@ numba's own would fight with those of the matrix products.
 from __future__ import annotations
 
 import functools
+import inspect
 import types
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -105,3 +106,15 @@ def loop(function: Callable[..., Any], fast: Any = FAST) -> Callable[..., Any]:
 
     call.machine_code = machine_code  # type: ignore[attr-defined]  # for the loops that call it
     return call
+
+
+def beside(function: Callable[..., Any], template: Callable[..., Any]) -> Callable[..., Any]:
+    """The template as if it stood where the function stands, beside which its code is kept.
+
+    So it is compiled anew when that file has changed.
+    """
+    place = inspect.unwrap(function).__code__
+    code = template.__code__.replace(
+        co_filename=place.co_filename, co_firstlineno=place.co_firstlineno
+    )
+    return types.FunctionType(code, template.__globals__)

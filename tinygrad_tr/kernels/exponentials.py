@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.kernels import compiled
+from tinygrad_tr.kernels.threads import share
 
 Array = Any
 
@@ -28,7 +29,7 @@ def exponentials(x: Array) -> tuple[Array, Array, Array]:
     if x.dtype == np.float32 and x.shape[-1] and compiled.worthwhile(x):
         e = np.empty_like(x)
         tops, sums = np.empty((2, len(x)), x.dtype)
-        exp_rows(x, e, tops, sums, np.empty(min(LANES, x.shape[1]), x.dtype))
+        share(exp_rows, len(x), x.size, x, e, tops, sums)
         return e, tops, sums
     tops = np.maximum.reduce(x, axis=1)
     e = x - tops[:, None]
@@ -41,7 +42,7 @@ def scaled(x: Array, factors: Array) -> Array:
     if not compiled.worthwhile(x, factors):
         return x * factors[:, None]
     out = np.empty_like(x)
-    scale_rows(x, factors, out)
+    share(scale_rows, len(x), x.size, x, factors, out)
     return out
 
 
@@ -62,9 +63,10 @@ def exp(x: Any) -> Any:
 
 
 @compiled.loop
-def exp_rows(x: Array, e: Array, tops: Array, sums: Array, lanes: Array) -> None:
-    n, width = x.shape[1], len(lanes)
-    for i in range(len(x)):
+def exp_rows(x: Array, e: Array, tops: Array, sums: Array, first: int, last: int) -> None:
+    n, width = x.shape[1], min(LANES, x.shape[1])
+    lanes = np.empty(width, x.dtype)
+    for i in range(first, last):
         row, made = x[i], e[i]
         top = row[0]
         lanes[:] = top
@@ -82,8 +84,8 @@ def exp_rows(x: Array, e: Array, tops: Array, sums: Array, lanes: Array) -> None
 
 
 @compiled.loop
-def scale_rows(x: Array, factors: Array, out: Array) -> None:
-    for i in range(len(x)):
+def scale_rows(x: Array, factors: Array, out: Array, first: int, last: int) -> None:
+    for i in range(first, last):
         row, made, factor = x[i], out[i], factors[i]
         for j in range(len(row)):
             made[j] = row[j] * factor

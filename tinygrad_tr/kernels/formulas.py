@@ -16,7 +16,6 @@ two ways agree to rounding: a loop may round a product and a sum at once.
 from __future__ import annotations
 
 import functools
-import types
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from typing import Any
@@ -24,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.kernels import compiled
-from tinygrad_tr.kernels.threads import cores, in_parts
+from tinygrad_tr.kernels.threads import cores, in_parts, share
 
 Arguments = tuple[Any, ...]
 Formula = Callable[..., Any]
@@ -32,9 +31,6 @@ Formula = Callable[..., Any]
 # NumPy takes this many numbers at a time: few enough that the arrays of a formula stay in the
 # cache from one pass to the next, many enough that threads seldom wait for each other.
 BLOCK = 1 << 18
-
-# An array of fewer numbers a loop has done before another thread has begun.
-SHARED = 1 << 19
 
 
 def formula(function: Formula) -> Formula:
@@ -44,35 +40,39 @@ def formula(function: Formula) -> Formula:
     return function
 
 
-def run(function: Formula, changes: Sequence[Arguments]) -> None:
+def run(function: Formula, changes: Sequence[Arguments], least: int = compiled.SMALLEST) -> None:
     """function(i, *arguments) at all places of the arrays, for each of the arguments.
 
-    The arrays are flat and in one piece; the first of the arguments is one.
+    The arrays are flat and in one piece; the first of the arguments is one. A loop is worth
+    loading the compiler from `least` numbers on.
     """
     firsts = [arguments[0] for arguments in changes]
-    looped = sum(p.size for p in firsts) >= compiled.SMALLEST and all(
-        compiled.possible(p) for p in firsts
-    )
-    change = loop_of(function) if looped else functools.partial(by_blocks, function)
-    alone = SHARED if looped else BLOCK
-    shared = []
-    for arguments, p in zip(changes, firsts, strict=True):
-        if p.size > alone:
-            shared.append(arguments)
-        elif looped:
-            change(arguments)
+    if sum([p.size for p in firsts]) >= least and loops_take(firsts):
+        change = loop_of(function)
+        for arguments in changes:
+            share(change, arguments[0].size, arguments[0].size, arguments)
+        return
+    large = []
+    for arguments in changes:
+        if arguments[0].size > BLOCK:
+            large.append(arguments)
         else:
             function(..., *arguments)
-    if shared:
+    if large:
         context = copy_context()  # threads start in an empty one; this brings along np.errstate
         threads = cores()
 
         def work(first: int, last: int) -> None:
-            for arguments in shared:
+            for arguments in large:
                 begin, end = (arguments[0].size * k // threads for k in (first, last))
-                context.copy().run(change, cut(arguments, begin, end))
+                context.copy().run(by_blocks, function, cut(arguments, begin, end))
 
         in_parts(threads, work)
+
+
+def loops_take(arrays: Sequence[Any]) -> bool:
+    """Whether each array could go to a loop."""
+    return all(compiled.possible(p) for p in {p.dtype: p for p in arrays}.values())
 
 
 def by_blocks(function: Formula, arguments: Arguments) -> None:
@@ -90,20 +90,10 @@ def cut(arguments: Arguments, begin: int, end: int) -> Arguments:
 
 
 @functools.cache
-def loop_of(function: Formula) -> Callable[[Arguments], None]:
-    """The compiled loop of a formula over all places, which are rounded alike."""
-    at = compiled.jit(beside(function, at_place), compiled.EXACT, chosen=function)
-    return compiled.jit(beside(function, at_all_places), compiled.EXACT, at_place=at)
-
-
-def beside(function: Formula, loop: Formula) -> Formula:
-    """The loop as if it stood where the formula stands, beside which its machine code is kept.
-
-    So it is compiled anew when that file has changed.
-    """
-    place = function.__code__
-    code = loop.__code__.replace(co_filename=place.co_filename, co_firstlineno=place.co_firstlineno)
-    return types.FunctionType(code, loop.__globals__)
+def loop_of(function: Formula) -> Callable[..., None]:
+    """The compiled loop of a formula over the places from first to last, all rounded alike."""
+    at = compiled.jit(compiled.beside(function, at_place), compiled.EXACT, chosen=function)
+    return compiled.jit(compiled.beside(function, at_places), compiled.EXACT, at_place=at)
 
 
 def chosen(i: int, *arguments: Any) -> None:
@@ -115,6 +105,7 @@ def at_place(i: int, arguments: Arguments) -> None:
     chosen(i, *arguments)
 
 
-def at_all_places(arguments: Arguments) -> None:
-    for i in range(len(arguments[0])):
+def at_places(arguments: Arguments, first: int, last: int) -> None:
+    # Signed, they would be looked at for whether they count from the end.
+    for i in range(np.uint64(first), np.uint64(last)):
         at_place(i, arguments)

@@ -24,6 +24,12 @@ def line(x: Any, origin: Any, slope: Any, height: Any) -> Any:
 
 
 @compiled.loop
+def like(zero: Any, n: float) -> Any:
+    """n in the dtype of the zero."""
+    return type(zero)(n)
+
+
+@compiled.loop
 def inverse_root(variance: Any, eps: float) -> Any:
     """1/√(σ² + ε), of the dtype of σ²."""
     return type(variance)(1 / math.sqrt(variance + eps))
@@ -63,29 +69,34 @@ def normalise_rows(
 @compiled.loop
 def rows_back(
     g: Array, x: Array, weight: Array, mean: Array, rest: Array, variance: Array, eps: float,
-    centred: bool, to_x: Array, to_weight: Array, to_bias: Array, means: Array, zero: Any,
-    first: int, last: int,
+    centred: bool, to_x: Array, to_weight: Array, to_bias: Array, zero: Any, first: int, last: int,
 ) -> None:  # fmt: skip
-    n = x.shape[1]
-    for i in range(first, last):
-        k = i % len(weight)
-        row, given, made = x[i], g[i], to_x[i]
-        w, to_w, to_b = weight[k], to_weight[k], to_bias[k]
-        m, r = mean[i], inverse_root(variance[i], eps)
-        shift = -rest[i] * r
-        across = along = zero
-        for j in range(n):
-            normed = line(row[j], m, r, shift)
-            weighted = given[j] * w[j]
-            across += weighted
-            along += weighted * normed
-            to_w[j] += given[j] * normed
-            to_b[j] += given[j]
-        means[0], means[1] = across / n if centred else 0.0, along / n
-        mean_across, mean_along = means[0], means[1]
-        for j in range(n):
-            normed = line(row[j], m, r, shift)
-            made[j] = (given[j] * w[j] - mean_across - normed * mean_along) * r
+    """For blocks first to last of the rows: each has sums for γ and β of its own.
+
+    to_weight and to_bias (blocks, lines, n): a line for each of γ and β.
+    """
+    n, blocks = x.shape[1], len(to_weight)
+    for block in range(first, last):
+        to_weight[block] = to_bias[block] = zero
+        for i in range(len(x) * block // blocks, len(x) * (block + 1) // blocks):
+            k = i % len(weight)
+            row, given, made = x[i], g[i], to_x[i]
+            w, to_w, to_b = weight[k], to_weight[block, k], to_bias[block, k]
+            m, r = mean[i], inverse_root(variance[i], eps)
+            shift = -rest[i] * r
+            across = along = zero
+            for j in range(n):
+                normed = line(row[j], m, r, shift)
+                weighted = given[j] * w[j]
+                across += weighted
+                along += weighted * normed
+                to_w[j] += given[j] * normed
+                to_b[j] += given[j]
+            across = across / like(zero, n) if centred else zero
+            along = along / like(zero, n)
+            for j in range(n):
+                normed = line(row[j], m, r, shift)
+                made[j] = (given[j] * w[j] - across - normed * along) * r
 
 
 # ------------------------------------------------------------------ rows of stretches
@@ -140,31 +151,36 @@ def normalise_stretches(
 @compiled.loop
 def stretches_back(
     g: Array, x: Array, near: int, far: int, weight: Array, mean: Array, rest: Array,
-    variance: Array, eps: float, to_x: Array, to_weight: Array, to_bias: Array, sums: Array,
-    zero: Any, first: int, last: int,
+    variance: Array, eps: float, to_x: Array, to_weight: Array, to_bias: Array, zero: Any,
+    first: int, last: int,
 ) -> None:  # fmt: skip
-    """Σ γg and Σ γg x̂ over a row; then with A and B, their means, r (γg − A − B x̂)."""
-    count, n = len(x) // len(mean), x.size // len(mean)
-    for r in range(first, last):
-        m, scaled = mean[r], inverse_root(variance[r], eps)
-        shift = -rest[r] * scaled
-        sums[:] = zero
-        for s in range(count):
-            k = r * near + s * far
-            row, given, c = x[k], g[k], k % len(weight)
-            across = along = zero
-            for j in range(len(row)):
-                across += given[j]
-                along += given[j] * line(row[j], m, scaled, shift)
-            to_weight[c] += along
-            to_bias[c] += across
-            sums[0] += weight[c] * across
-            sums[1] += weight[c] * along
-        sums[1] *= -scaled * scaled / n
-        sums[0] = -sums[0] * scaled / n - sums[1] * rest[r]
-        height, tilt = sums[0], sums[1]
-        for s in range(count):
-            k = r * near + s * far
-            row, given, made, slope = x[k], g[k], to_x[k], weight[k % len(weight)] * scaled
-            for j in range(len(row)):
-                made[j] = given[j] * slope + line(row[j], m, tilt, height)
+    """Σ γg and Σ γg x̂ over a row; then with A and B, their means, r (γg − A − B x̂).
+
+    For blocks first to last of the rows: each has sums for γ and β of its own, (blocks, C).
+    """
+    rows, blocks = len(mean), len(to_weight)
+    count, n = len(x) // rows, like(zero, x.size // rows)
+    for block in range(first, last):
+        to_weight[block] = to_bias[block] = zero
+        for r in range(rows * block // blocks, rows * (block + 1) // blocks):
+            m, scaled = mean[r], inverse_root(variance[r], eps)
+            shift = -rest[r] * scaled
+            height = tilt = zero
+            for s in range(count):
+                k = r * near + s * far
+                row, given, c = x[k], g[k], k % len(weight)
+                across = along = zero
+                for j in range(len(row)):
+                    across += given[j]
+                    along += given[j] * line(row[j], m, scaled, shift)
+                to_weight[block, c] += along
+                to_bias[block, c] += across
+                height += weight[c] * across
+                tilt += weight[c] * along
+            tilt *= -scaled * scaled / n
+            height = -height * scaled / n - tilt * rest[r]
+            for s in range(count):
+                k = r * near + s * far
+                row, given, made, slope = x[k], g[k], to_x[k], weight[k % len(weight)] * scaled
+                for j in range(len(row)):
+                    made[j] = given[j] * slope + line(row[j], m, tilt, height)

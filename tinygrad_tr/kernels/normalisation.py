@@ -26,15 +26,12 @@ from tinygrad_tr.kernels.norm_loops import (
 )
 from tinygrad_tr.kernels.shape import stretched_axes
 from tinygrad_tr.kernels.shifted_rows import scratch
-from tinygrad_tr.kernels.threads import in_parts
+from tinygrad_tr.kernels.threads import share, sharing
 
 Array = Any
 Gradients = tuple[Array | None, Array | None, Array | None]
 Moments = tuple[Array, Array]
 Normalised = tuple[Array, Callable[[Array, Sequence[bool]], Gradients], Callable[[], Moments]]
-
-# Fewer numbers one thread has done before another has begun.
-SHARED = 1 << 20
 
 
 def normalised(
@@ -55,11 +52,6 @@ def as_kept(shape: tuple[int, ...], axes: Axes, mean: Array, variance: Array) ->
     """μ and σ² with the axes, over which they were taken, as axes of length 1."""
     kept = [1 if axis in axes else n for axis, n in enumerate(shape)]
     return mean.reshape(kept), variance.reshape(kept)
-
-
-def over_rows(x: Array, rows: int, work: Callable[[int, int], Any]) -> list[Any]:
-    """What work(first, last) returns for parts of the rows of x: several parts if x is large."""
-    return in_parts(rows, work) if x.size >= SHARED else [work(0, rows)]
 
 
 # ------------------------------------------------------------------ with NumPy
@@ -189,33 +181,30 @@ def row_by_row(
 
     def table(p: Array | None, otherwise: float) -> Array:
         """γ or β for every place of a row, one line for each of the leading indices."""
-        lines = scratch(math.prod(lead), length, x.dtype)
-        lines[:, :length] = (
-            otherwise if p is None else np.broadcast_to(p, whole).reshape(-1, length)
-        )
-        return lines
+        if p is None:
+            return np.full((math.prod(lead), length), otherwise, x.dtype)
+        if p.shape != whole:
+            p = np.broadcast_to(p, whole)
+        return np.ascontiguousarray(p).reshape(-1, length)
 
     gamma, beta = table(weight, 1), table(bias, 0)
     out = np.empty_like(rows)
     statistics, zero = np.empty((3, len(rows)), x.dtype), x.dtype.type(0)
 
-    def forward(*some: int) -> None:
-        normalise_rows(rows, gamma, beta, eps, centred, out, *statistics, zero, *some)
-
-    over_rows(x, len(rows), forward)
+    share(
+        normalise_rows, len(rows), x.size,
+        rows, gamma, beta, eps, centred, out, *statistics, zero,
+    )  # fmt: skip
 
     def back(g: Array, needs: Sequence[bool]) -> Gradients:
         g = np.ascontiguousarray(g).reshape(rows.shape)
-        to_x = np.empty_like(rows)
-
-        def backward(*some: int) -> Array:
-            sums, means = scratch(2 * len(gamma), length, x.dtype), np.empty(2, x.dtype)
-            sums[:] = 0
-            sums = sums.reshape(2, *gamma.shape)
-            rows_back(g, rows, gamma, *statistics, eps, centred, to_x, *sums, means, zero, *some)
-            return sums[..., :length]
-
-        sums = functools.reduce(np.add, over_rows(x, len(rows), backward))
+        n, to_x = sharing(len(rows), x.size), np.empty_like(rows)
+        sums = scratch(n * 2 * len(gamma), length, x.dtype).reshape(2, n, len(gamma), -1)
+        share(
+            rows_back, n, x.size,
+            g, rows, gamma, *statistics, eps, centred, to_x, *sums, zero,
+        )  # fmt: skip
+        sums = np.add.reduce(sums, axis=1)[..., :length]
         to_weight, to_bias = (
             total(stretched_axes(whole, p.shape), s.reshape(whole)).reshape(p.shape)
             if p is not None and needed
@@ -281,23 +270,20 @@ def stretch_by_stretch(
     beta = np.zeros(channels, x.dtype) if bias is None else bias.ravel()
     out, statistics = np.empty_like(x), np.empty((3, rows), x.dtype)
 
-    def forward(*some: int) -> None:
-        normalise_stretches(x, whole, near, far, gamma, beta, eps, out, *statistics, zero, *some)
-
-    over_rows(x, rows, forward)
+    share(
+        normalise_stretches, rows, x.size,
+        x, whole, near, far, gamma, beta, eps, out, *statistics, zero,
+    )  # fmt: skip
 
     def back(g: Array, needs: Sequence[bool]) -> Gradients:
         g = np.ascontiguousarray(g).reshape(x.shape)
-        to_x = np.empty_like(x)
-
-        def backward(*some: int) -> Array:
-            sums, means = np.zeros((2, channels), x.dtype), np.empty(2, x.dtype)
-            stretches_back(
-                g, x, near, far, gamma, *statistics, eps, to_x, *sums, means, zero, *some
-            )
-            return sums
-
-        sums = functools.reduce(np.add, over_rows(x, rows, backward))
+        n, to_x = sharing(rows, x.size), np.empty_like(x)
+        sums = np.empty((2, n, channels), x.dtype)
+        share(
+            stretches_back, n, x.size,
+            g, x, near, far, gamma, *statistics, eps, to_x, *sums, zero,
+        )  # fmt: skip
+        sums = np.add.reduce(sums, axis=1)
         to_weight, to_bias = (
             s.reshape(p.shape) if p is not None and needed else None
             for p, s, needed in zip((weight, bias), sums, needs[1:], strict=True)
