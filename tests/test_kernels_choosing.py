@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinygrad_tr.kernels.choosing import rectified, where
+from tinygrad_tr.kernels.choosing import SHARED, clipped, passed, rectified, where
 
 SHAPES = [
     ((5000,), (5000,), (5000,)),
@@ -52,3 +52,17 @@ def test_rectified_is_the_maximum_with_0(shape, dtype):
         ours = rectified(view)
         assert ours.dtype == view.dtype
         np.testing.assert_array_equal(ours, np.maximum(view, 0))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(7,), (100, 200), (SHARED,)])
+def test_what_lies_between_the_bounds_lets_the_gradient_pass(shape, dtype):
+    x, g = numbers(shape, dtype), np.random.default_rng(1).standard_normal(shape).astype(dtype)
+    g.reshape(-1)[::5] = numbers(shape, dtype).reshape(-1)[::5]
+    for u, v in [(g, x), (g.T, x.T), (g[::-1], x[::-1])]:
+        with np.errstate(invalid="ignore"):
+            np.testing.assert_array_equal(passed(u, v, 0), u * (v > 0))
+            found = passed(u, v, -0.5, 1)
+            assert found.dtype == dtype
+            np.testing.assert_array_equal(found, u * ((v > -0.5) & (v < 1)))
+        np.testing.assert_array_equal(clipped(v, -0.5, 1), np.clip(v, -0.5, 1))

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_tr as tt
-from tinygrad_tr.kernels import compiled, row_loops, shifted_rows, threads
+from tinygrad_tr.kernels import compiled, shifted_rows, threads
 from tinygrad_tr.kernels import convolution as products
+from tinygrad_tr.kernels.tiles import add_products
 from tinygrad_tr.nn import functional as F
 
 FUNCTIONS = ("conv", "conv_transpose", "conv_filter")
@@ -111,6 +112,8 @@ LARGE = [
     ((2, 3, 5, 6, 16), (9, 3, 3, 2, 3), (1, 1, 1), (1, 0, 1), (1, 1, 1), 1),
     ((7, 40, 33, 20), (40, 1, 3, 3), (2, 2), (1, 1), (1, 1), 40),
     ((3, 4, 6000), (8, 2, 9), (1,), (4,), (1,), 2),
+    ((37, 6, 20, 30), (8, 3, 1, 1), (2, 1), (0, 0), (1, 1), 2),  # one tap
+    ((300, 32, 3, 3), (24, 32, 1, 1), (1, 1), (0, 0), (1, 1), 1),
     ((2, 3, 12, 13, 14), (9, 3, 3, 2, 3), (1, 2, 1), (1, 0, 1), (1, 1, 2), 1),
 ]
 
@@ -214,6 +217,12 @@ def test_no_matrix_of_windows_larger_than_a_few_megabytes(monkeypatch):
 # ------------------------------------------------------------------ the product they are made of
 
 
+@compiled.loop
+def add_eight(out, rows, taps, weight, long):
+    """out[i] += Σ weight[i, t] · rows[taps[t] :] for eight i."""
+    add_products(out, weight.ravel(), np.arange(8) * weight.shape[1], rows, taps, None, long)
+
+
 @given(st.integers(0, 9), st.integers(0, 130), st.sampled_from([np.float32, np.float64]))
 @settings(max_examples=40, deadline=None)
 def test_tiles_are_the_product_of_matrices_and_touch_nothing_else(terms, columns, dtype):
@@ -225,7 +234,7 @@ def test_tiles_are_the_product_of_matrices_and_touch_nothing_else(terms, columns
     wanted = sums.copy()
     wanted[:, :columns] += weight @ rows[:, :columns]
     flat = rows.ravel() if terms else np.zeros(1, dtype)
-    row_loops.add_eight(sums, flat, np.arange(terms) * rows.shape[1], weight, columns)
+    add_eight(sums, flat, np.arange(terms) * rows.shape[1], weight, columns)
     np.testing.assert_allclose(sums, wanted, atol=1e-13 if dtype == np.float64 else 1e-5)
 
 

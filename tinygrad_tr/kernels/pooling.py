@@ -15,7 +15,8 @@ import numpy as np
 
 from tinygrad_tr.kernels import compiled, pooling_loops
 from tinygrad_tr.kernels.threads import in_parts
-from tinygrad_tr.kernels.windows import Places, Windows, evenly, taps, whole
+from tinygrad_tr.kernels.tiles import LINE
+from tinygrad_tr.kernels.windows import Places, Windows, alike, evenly, taps, whole
 
 Array = Any
 
@@ -38,14 +39,14 @@ def row_by_row(
 ) -> None:
     """The loop over all planes of the arrays. Of three axes those missing have length 1.
 
-    Scratch is as long as a row of the first array, one of each dtype; the rest are numbers.
+    Scratch has a line more than a row of the first array, one of each dtype; the rest are numbers.
     """
     missing = 3 - len(windows)
     planes = [a.reshape(-1, *(1,) * missing, *a.shape[-len(windows) :]) for a in arrays]
     facts = [
         fact for w in [*[whole(1)] * missing, *windows] for fact in (w.starts, w.stops, w.step)
     ]
-    width = arrays[0].shape[-1]
+    width = arrays[0].shape[-1] + LINE
 
     def work(first: int, last: int) -> None:
         own = [np.empty(width, s) if isinstance(s, np.dtype) else s for s in scratch]
@@ -73,9 +74,10 @@ def places_type(size: int) -> np.dtype[Any]:
 
 
 def largest_by_rows(x: Array, windows: Sequence[Windows]) -> tuple[Array, Array]:
-    out = np.empty(pooled_shape(x, windows), x.dtype)
-    places = np.empty(out.shape, places_type(math.prod(x.shape[-len(windows) :])))
-    scratch = x.dtype, np.dtype(np.int64)
+    out, plane = np.empty(pooled_shape(x, windows), x.dtype), math.prod(x.shape[-len(windows) :])
+    places = np.empty(out.shape, places_type(plane))
+    at = np.dtype(np.int32 if plane < 1 << 31 else np.int64)
+    scratch = *alike(windows[-1]), x.dtype, at, x.dtype, at
     row_by_row(pooling_loops.largest_rows, windows, (x, out, places), *scratch)
     return out, places
 

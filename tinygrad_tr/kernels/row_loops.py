@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.kernels import compiled
-from tinygrad_tr.kernels.tiles import add_products
+from tinygrad_tr.kernels.moves import copy
+from tinygrad_tr.kernels.tiles import add_products, add_products_to_one
 
 Array = Any
 
@@ -63,8 +64,7 @@ def lay(
                     place = r * length + front + n * over + (a - top) * down + b * right
                     at = np.uint64(place)
                     if step == 1:
-                        for w in range(width):
-                            target[at + w] = source[begin + w]
+                        copy(source, np.int64(begin), target, place, np.int64(width))
                     else:
                         for w in range(width):
                             target[at + w] = source[begin + w * step]
@@ -98,39 +98,23 @@ def gather(
             channel = group * members + o
             for i in range(min(block, members - o)):
                 sums[i, :long] = bias[channel + i]
+            factors = weight[group, o : o + block].ravel()
             if block == 1:
-                add_one(sums[0], flat, taps, weight[group, o], long)
+                add_products_to_one(sums, factors, places, flat, taps, None, long)
             else:
-                factors = weight[group, o : o + BLOCK].ravel()
                 add_products(sums, factors, places, flat, taps, gaps, long)
             for i in range(min(block, members - o)):
                 for n in range(images):
                     for a in range(band):
                         for b in range(out.shape[3]):
-                            target = out[image + n, channel + i, top + a, b]
                             at = n * made[0] + a * made[1] + b * made[2]
-                            source = sums[i, at : at + len(target)]
-                            for w in range(len(target)):
-                                target[w] = source[w]
-
-
-@compiled.loop
-def add_eight(out: Array, rows: Array, taps: Array, weight: Array, long: int) -> None:
-    """out[i] += Σ weight[i, t] · rows[taps[t] :] for eight i."""
-    add_products(out, weight.ravel(), np.arange(BLOCK) * weight.shape[1], rows, taps, None, long)
-
-
-@compiled.loop
-def add_one(out: Array, rows: Array, taps: Array, weight: Array, long: int) -> None:
-    """out += Σ weight[t] · rows[taps[t] :], four taps in each pass."""
-    for t in range(0, len(taps), 4):
-        r0 = rows[taps[t] : taps[t] + long]
-        r1 = rows[taps[t + 1] : taps[t + 1] + long]
-        r2 = rows[taps[t + 2] : taps[t + 2] + long]
-        r3 = rows[taps[t + 3] : taps[t + 3] + long]
-        w0, w1, w2, w3 = weight[t], weight[t + 1], weight[t + 2], weight[t + 3]
-        for j in range(long):
-            out[j] += w0 * r0[j] + w1 * r1[j] + w2 * r2[j] + w3 * r3[j]
+                            target = out[image + n, channel + i, top + a, b]
+                            if target.strides[0] == target.itemsize:
+                                copy(sums[i], at, target, 0, len(target))
+                            else:
+                                source = sums[i, at : at + len(target)]
+                                for w in range(len(target)):
+                                    target[w] = source[w]
 
 
 # ------------------------------------------------------------------ products of shifted rows

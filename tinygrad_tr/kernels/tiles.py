@@ -59,24 +59,29 @@ class AddProducts:
     sums is (eights of rows, at least so many columns), the others have one axis; all are in one
     piece. `places` may be None: then a is (k, rows), each k in one piece, and a[k, i] is taken.
     `gaps` may be None; else every 16 columns are read from so many numbers further on in b.
+    add_products_to_one takes any number of rows, one after the other.
     """
 
-    @staticmethod
-    @functools.cache
-    def machine_code() -> Callable[..., Any]:
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.machine_code = functools.cache(self.compiled)
+
+    def compiled(self) -> Callable[..., Any]:
         from numba import types
         from numba.extending import intrinsic
 
         vector = vector_bytes()
-        rows = ROWS if vector == LARGE else ROWS // 2  # of 32 or 16 registers
+        registers = 32 if vector == LARGE else 16
+        rows = min(self.rows, registers // 4)
+        widest = VECTORS if self.rows > 1 else ROWS
 
         def add_products(
             typing: Any, sums: Any, a: Any, places: Any, b: Any, taps: Any, gaps: Any, columns: Any
         ) -> tuple[Any, Callable[..., Any]]:
             lanes = vector // (sums.dtype.bitwidth // 8)
-            shapes = [Shape(rows, VECTORS, lanes), Shape(rows, 2, lanes)]
+            shapes = [Shape(rows, widest, lanes), Shape(rows, 2, lanes)]
             while lanes:
-                shapes.append(Shape(ROWS, 1, lanes))
+                shapes.append(Shape(self.rows, 1, lanes))
                 lanes //= 2
 
             def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -97,7 +102,8 @@ class AddProducts:
         return made
 
 
-add_products: Any = AddProducts()
+add_products: Any = AddProducts(ROWS)
+add_products_to_one: Any = AddProducts(1)
 
 
 def write(
@@ -148,7 +154,7 @@ def left_over(builder: Any, columns: Value, shape: Shape) -> Value:
     whole = columns.type
     step = whole(shape.vectors * shape.lanes)
     rest = builder.srem(columns, step)
-    if shape.vectors < VECTORS:
+    if shape.vectors != VECTORS:
         return rest
     single = builder.icmp_signed("==", builder.sdiv(rest, whole(shape.lanes)), whole(1))
     before = builder.icmp_signed(">=", columns, step)

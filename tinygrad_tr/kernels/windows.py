@@ -70,6 +70,17 @@ def taps(windows: Windows) -> list[tuple[Places, Places]]:
     return found
 
 
+def alike(windows: Windows) -> tuple[int, int, int]:
+    """From which window to which all hold as many places, in equal strides; and the stride."""
+    n, counts = len(windows.starts), windows.counts()
+    middle = n // 2
+    stride = int(windows.starts[middle] - windows.starts[middle - 1]) if n > 1 else 1
+    expected = windows.starts[middle : middle + 1] + stride * (np.arange(n) - middle)
+    others = np.flatnonzero((windows.starts != expected) | (counts != counts[middle : middle + 1]))
+    first = others[others < middle].max(initial=-1) + 1
+    return int(first), int(others[others >= middle].min(initial=n)), stride
+
+
 def evenly(indices: Array) -> Places:
     """Indices that never fall, as a slice if they rise in equal steps."""
     step = indices[1] - indices[0] if len(indices) > 1 else 1

@@ -31,8 +31,9 @@ from tinygrad_tr.kernels.winograd_transforms import OUTPUTS, SIDE, TAPS
 
 Array = Any
 Sizes = tuple[int, ...]
+Table = tuple[Array, Array, Array]
 
-MANY = 64  # tiles of a part, about
+MANY = 32  # tiles of a part, about
 FEWEST = 1 << 10  # results of a filter, from which on it pays to bring the filters to the points
 
 
@@ -50,49 +51,58 @@ def fits(x: Array, weight: Sizes, size: Sizes, stride: Sizes, dilation: Sizes, g
 class Plan(NamedTuple):
     """Images in parts, each some images or a band of one, and where their tiles are."""
 
-    spans: Array  # (bands, 2): the first pixel of x that a band sees, and how many
-    seen: Array  # (bands, tiles, 36): where, with one pixel of zeros before the band
-    ends: Array  # (bands, 2): the same of the result, with one pixel for what is outside
-    made: Array  # (bands, tiles, 16)
+    seen: Table  # of x: the pixels of bands, where they go, and where there are none
+    made: Table  # of the result
+    counts: Array  # (bands,): tiles
+    wide: int  # tiles side by side
+    row: int  # numbers in a row of x's grid
     parts: int  # of the images
-    positions: int  # tiles of a part, at most, and in whole blocks
-    room: int  # numbers of a band of x or the result, at most
-
-    def items(self) -> int:
-        return self.parts * len(self.spans)
+    most: int  # blocks of tiles in a part
+    room: int  # numbers of a grid
 
 
 @functools.lru_cache(maxsize=1024)
-def plan(
-    images: int, source: Sizes, result: Sizes, padding: Sizes, channels: int, filters: int
-) -> Plan:
-    """How to make (images, filters, *result) from (images, channels, *source)."""
+def plan(images: int, source: Sizes, result: Sizes, padding: Sizes) -> Plan:
+    """How to make images of the size `result` from others with such a padding."""
     high, wide = (-(-n // OUTPUTS) for n in result)
     parts = in_pieces(images, MANY // (high * wide), cores())
     bands = 1 if parts < images else in_pieces(high, MANY // wide)
-    edges = [high * b // bands for b in range(bands + 1)]
-    tiles = max(stop - first for first, stop in itertools.pairwise(edges)) * wide
+    edges = list(itertools.pairwise(high * b // bands for b in range(bands + 1)))
+    tiles = wide * np.array([stop - first for first, stop in edges])
+    beyond = SIDE - OUTPUTS
+    seen = table(source, edges, beyond + OUTPUTS * wide, beyond, padding)
+    made = table(result, edges, OUTPUTS * wide, 0, (0, 0))
+    most = -(-(-(-images // max(1, parts)) * tiles.max()) // ROWS)
+    rows = OUTPUTS * tiles.max() // wide
+    room = ((rows + beyond) * (OUTPUTS * wide + beyond) + 1) * LINE
+    return Plan(
+        seen, made, tiles, wide, (OUTPUTS * wide + beyond) * LINE, parts, int(most), int(room)
+    )
 
-    def tables(size: Sizes, side: int, before: Sizes, steps: int) -> tuple[Array, Array]:
-        spans, places = np.zeros((bands, 2), int), np.zeros((bands, tiles, side * side), int)
-        for b, (first, stop) in enumerate(itertools.pairwise(edges)):
-            rows, columns = (
-                OUTPUTS * np.arange(*ends)[:, None] + np.arange(side) - p
-                for ends, p in zip(((first, stop), (wide,)), before, strict=True)
-            )
-            low, end = np.clip((rows[0, 0], rows[-1, -1] + 1), 0, size[0])
-            spans[b] = size[1] * low, size[1] * (end - low)
-            rows, columns = rows[:, None, :, None], columns[:, None, :]
-            inside = (rows >= 0) & (rows < size[0]) & (columns >= 0) & (columns < size[1])
-            pixels = np.where(inside, 1 + (rows - low) * size[1] + columns, 0)
-            places[b, : (stop - first) * wide] = steps * pixels.reshape(-1, side * side)
-        return spans, places
 
-    spans, seen = tables(source, SIDE, padding, channels)
-    ends, made = tables(result, OUTPUTS, (0, 0), filters)
-    positions = -(-images // max(1, parts)) * tiles
-    room = max((1 + s[:, 1].max()) * steps for s, steps in ((spans, channels), (ends, filters)))
-    return Plan(spans, seen, ends, made, parts, positions + -positions % ROWS, int(room))
+def table(
+    size: Sizes, edges: list[tuple[int, int]], columns: int, beyond: int, before: Sizes
+) -> Table:
+    """Of bands between the edges, in tiles, whose grids have some rows beyond their results."""
+    rows = max(stop - first for first, stop in edges) * OUTPUTS + beyond
+    spans, places, blank = [], [], []
+    for first, stop in edges:
+        top = OUTPUTS * first - before[0]
+        low, end = np.clip((top, top + OUTPUTS * (stop - first) + beyond), 0, size[0])
+        spans.append((size[1] * low, size[1] * (end - low)))
+        i, j = np.arange(low, end)[:, None] - top, np.arange(size[1]) + before[1]
+        spots = np.where((j >= 0) & (j < columns), i * columns + j, rows * columns).ravel()
+        places.append(spots)
+        blank.append(np.setdiff1d(np.arange(rows * columns), spots))
+
+    def together(lists: list[Array]) -> Array:
+        """One row for each; shorter ones are filled up with the place behind the grid."""
+        out = np.full((len(lists), max(map(len, lists))), rows * columns)
+        for row, numbers in zip(out, lists, strict=True):
+            row[: len(numbers)] = numbers
+        return LINE * out
+
+    return np.array(spans), together(places), together(blank)
 
 
 def conv(
@@ -102,27 +112,29 @@ def conv(
 
     With `back` it is the transpose, with a weight (C, O, 3, 3).
     """
-    channels, wide = weight.shape[:2] if back else weight.shape[1::-1]
+    filters = weight.shape[1 if back else 0]
     before = tuple(TAPS - 1 - p for p in padding) if back else padding
-    where = plan(len(x), x.shape[2:], size, before, channels, wide)
-    out = np.empty((len(x), wide, *size), x.dtype)
+    where = plan(len(x), x.shape[2:], size, before)
+    out = np.empty((len(x), filters, *size), x.dtype)
     numbers = np.empty(0, x.dtype) if bias is None else np.ascontiguousarray(bias)
     arrays = flat(x), flat(weight), back, numbers, flat(out)
-    zeros = in_parts(where.items(), lambda first, last: convolve(*arrays, *where, first, last))
+    zeros = in_parts(
+        where.parts * len(where.counts), lambda first, last: convolve(*arrays, *where, first, last)
+    )
     return None if any(zeros) else out
 
 
 def conv_filter(x: Array, y: Array, padding: Sizes) -> Array | None:
     """x (N, C, H, W), y (N, O, H', W') -> (O, C, 3, 3), or None if not finite."""
     channels, filters = x.shape[1], y.shape[1]
-    where = plan(len(x), x.shape[2:], y.shape[2:], padding, channels, filters)
+    where = plan(len(x), x.shape[2:], y.shape[2:], padding)
     images, results = flat(x), flat(y)
 
     def work(first: int, last: int) -> tuple[Array, float]:
         out = np.empty((filters, channels * TAPS * TAPS), x.dtype)
         return out, correlate(images, results, out, *where, first, last)
 
-    found = in_parts(where.items(), work)
+    found = in_parts(where.parts * len(where.counts), work)
     if any(zero for _, zero in found):
         return None
     total: Array = functools.reduce(np.add, [out for out, _ in found])

@@ -1,7 +1,13 @@
 """Loops of Winograd's convolution: tiles of images, their products at 36 points, and back.
 
-Inside, arrays are (positions, channels), so that a transform is a few sums of vectors. What the
-tables say of a plan, kernels/winograd.py tells.
+Channels come in blocks of 16, which are a line of the cache, and tiles in blocks of 8. So
+
+    pixels of an image       (rows, columns, 16)                       a *grid*
+    tiles at the points      (blocks of tiles, blocks of channels, 36, 8, 16)
+    filters at the points    (36, blocks of filters, channels, 16)
+
+and inside a block everything has its place known beforehand (kernels/blocks.py). What the tables
+say of a plan, kernels/winograd.py tells.
 """
 
 from __future__ import annotations
@@ -11,14 +17,16 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.kernels import compiled
-from tinygrad_tr.kernels.tiles import LINE, ROWS, add_products
+from tinygrad_tr.kernels.blocks import Products
+from tinygrad_tr.kernels.moves import turn
+from tinygrad_tr.kernels.tiles import LINE, ROWS
 from tinygrad_tr.kernels.winograd_transforms import (
+    OUTPUTS,
     SIDE,
     TAPS,
     collect,
     look,
     spread,
-    turn,
     unweigh,
     weigh,
 )
@@ -26,6 +34,16 @@ from tinygrad_tr.kernels.winograd_transforms import (
 Array = Any
 
 POINTS = SIDE * SIDE
+BLOCK = ROWS * LINE  # numbers of 8 tiles at one point
+BLOCKS = (POINTS + 1) * BLOCK  # at all points; an odd number, so that places of the cache differ
+SIDE_BLOCKS = SIDE * BLOCK
+
+multiply_one: Any = Products(
+    1, LINE, 1, LINE, fresh=True
+)  # (tiles, channels) · (channels, filters)
+multiply_two: Any = Products(2, LINE, 1, LINE, fresh=True)
+add_one: Any = Products(1, 1, LINE, ROWS, fresh=False)  # (channels, tiles) · (tiles, filters)
+add_two: Any = Products(2, 1, LINE, ROWS, fresh=False)
 
 
 @compiled.loop
@@ -37,7 +55,7 @@ def aligned(numbers: int, dtype: Any) -> Array:
 
 
 @compiled.loop
-def rows_at_points(numbers: int, dtype: Any) -> Array:
+def filters_at_points(numbers: int, dtype: Any) -> Array:
     """Uninitialised rows of so many numbers for all points, an odd number of lines apart.
 
     Else their beginnings would share a few places of the first cache, and drive each other out.
@@ -51,68 +69,103 @@ def rows_at_points(numbers: int, dtype: Any) -> Array:
 
 
 @compiled.loop
-def turned(
-    source: Array, first: int, step: int, rows: int, columns: int, target: Array, start: int,
-    gap: int,
-) -> None:  # fmt: skip
-    """target[start + j·gap + i] = source[first + i·step + j] for all rows i and columns j."""
-    high, wide = rows - rows % LINE, columns - columns % LINE
-    for i in range(0, high, LINE):
-        for j in range(0, wide, LINE):
-            turn(source, first + i * step + j, step, target, start + j * gap + i, gap)
-        for j in range(wide, columns):
-            for k in range(i, i + LINE):
-                target[start + j * gap + k] = source[first + k * step + j]
-    for i in range(high, rows):
-        for j in range(columns):
-            target[start + j * gap + i] = source[first + i * step + j]
-
-
-@compiled.loop
-def part_of(item: int, images: int, parts: int, bands: int) -> tuple[int, int, int]:
-    """The first image of a part, how many, and which band of them."""
-    i = item // bands
+def part_of(item: int, images: int, parts: int, counts: Array) -> tuple[int, int, int, int]:
+    """The first image of a part, how many, which band of them, and how many tiles that has."""
+    i, band = item // len(counts), item % len(counts)
     image = images * i // parts
-    return image, images * (i + 1) // parts - image, item % bands
+    return image, images * (i + 1) // parts - image, band, counts[band]
 
 
 @compiled.loop
-def enter(x: Array, image: int, span: Array, pixels: Array) -> None:
-    """Pixels span[0], span[0] + 1, ... of an image (C, pixels) to (1 + pixels, C), zeros first."""
-    channels, size = x.shape[1], x.shape[2]
-    pixels[:channels] = 0
-    first = image * channels * size + span[0]
-    turned(x.ravel(), first, size, channels, span[1], pixels, channels, channels)
+def enter(x: Array, first: int, size: int, band: int, table: Any, grid: Array) -> None:
+    """A band of 16 channels of an image to the grid: they begin at `first`, `size` numbers apart.
+
+    The table says which pixels these are, where they go, and where there is none.
+    """
+    spans, places, blank = table
+    first, count, spots = first + spans[band, 0], spans[band, 1], places[band]
+    for spot in blank[band]:
+        for c in range(LINE):
+            grid[spot + c] = 0
+    if count >= LINE:
+        for j in range(0, count, LINE):
+            k = min(j, count - LINE)
+            turn(x, size, first + k, grid, spots, k)
+    else:
+        for j in range(count):
+            for c in range(LINE):
+                grid[spots[j] + c] = x[first + c * size + j]
+
+
+@compiled.loop
+def leave(grid: Array, band: int, table: Any, out: Array, first: int, size: int) -> None:
+    """A band of 16 channels from the grid to an image: enter's reverse."""
+    spans, places, _ = table
+    first, count, spots = first + spans[band, 0], spans[band, 1], places[band]
+    if count >= LINE:
+        for j in range(0, count, LINE):
+            k = min(j, count - LINE)
+            turn(grid, spots, k, out, size, first + k)
+    else:
+        for j in range(count):
+            for c in range(LINE):
+                out[first + c * size + j] = grid[spots[j] + c]
+
+
+@compiled.loop
+def corner(t: int, wide: int, row: int) -> int:
+    """Where tile t begins in a grid with so many tiles side by side."""
+    return t // wide * OUTPUTS * row + t % wide * (OUTPUTS * LINE)
+
+
+@compiled.loop
+def spot(position: int, block: int, blocks: int) -> int:
+    """Where a tile's block of channels begins at the points."""
+    return (position // ROWS * blocks + block) * BLOCKS + position % ROWS * LINE
 
 
 @compiled.loop
 def see(
-    x: Array, part: tuple[int, int, int], spans: Array, seen: Array, pixels: Array, tiles: Array
-) -> None:
-    """Bᵀ x B for all tiles of a part: x (N, C, pixels) -> tiles (36, positions, C)."""
-    image, images, band = part
-    places, flat, channels = seen[band], tiles.ravel(), x.shape[1]
-    spots = np.arange(len(tiles)) * tiles.shape[1]
+    x: Array, part: tuple[int, int, int, int], table: Any, wide: int, row: int, grid: Array,
+    tiles: Array,
+) -> None:  # fmt: skip
+    """Bᵀ x B for all tiles of a part of x (N, C, pixels)."""
+    (image, images, band, count), (_, channels, size) = part, x.shape
+    source, blocks = x.ravel(), channels // LINE
     for n in range(images):
-        enter(x, image + n, spans[band], pixels)
-        for t in range(len(places)):
-            at = (n * len(places) + t) * channels
-            look(pixels, places[t], 0, flat, spots, at, channels)
+        for block in range(blocks):
+            first = ((image + n) * channels + block * LINE) * size
+            enter(source, first, size, band, table, grid)
+            for t in range(count):
+                at = spot(n * count + t, block, blocks)
+                look(grid, corner(t, wide, row), row, LINE, tiles, at, SIDE_BLOCKS, BLOCK)
 
 
 @compiled.loop
 def spread_out(
-    y: Array, part: tuple[int, int, int], spans: Array, made: Array, pixels: Array, tiles: Array
+    y: Array, part: tuple[int, int, int, int], table: Any, wide: int, grid: Array, tiles: Array
 ) -> None:
-    """A y Aᵀ for all tiles of a part: y (N, O, pixels) -> tiles (36, positions, O)."""
-    image, images, band = part
-    places, flat, channels = made[band], tiles.ravel(), y.shape[1]
-    spots = np.arange(len(tiles)) * tiles.shape[1]
+    """A y Aᵀ for all tiles of a part of y (N, O, pixels)."""
+    (image, images, band, count), (_, channels, size) = part, y.shape
+    source, blocks, row = y.ravel(), channels // LINE, wide * OUTPUTS * LINE
     for n in range(images):
-        enter(y, image + n, spans[band], pixels)
-        for t in range(len(places)):
-            at = (n * len(places) + t) * channels
-            spread(pixels, places[t], 0, flat, spots, at, channels)
+        for block in range(blocks):
+            first = ((image + n) * channels + block * LINE) * size
+            enter(source, first, size, band, table, grid)
+            for t in range(count):
+                at = spot(n * count + t, block, blocks)
+                spread(grid, corner(t, wide, row), row, LINE, tiles, at, SIDE_BLOCKS, BLOCK)
+
+
+@compiled.loop
+def fill_up(tiles: Array, count: int, blocks: int) -> None:
+    """Zeros for the tiles that are missing in the last block."""
+    for position in range(count, count + -count % ROWS):
+        for block in range(blocks):
+            first = spot(position, block, blocks)
+            for k in range(first, first + POINTS * BLOCK, BLOCK):
+                for c in range(LINE):
+                    tiles[k + c] = 0
 
 
 @compiled.loop
@@ -126,115 +179,167 @@ def zero_times(numbers: Array) -> float:
 
 
 @compiled.loop
-def leave(
-    sums: Array, bias: Array, out: Array, part: tuple[int, int, int], spans: Array, made: Array,
-    pixels: Array,
+def collect_all(
+    sums: Array, bias: Array, out: Array, part: tuple[int, int, int, int], table: Any, wide: int,
+    grid: Array,
 ) -> float:  # fmt: skip
-    """Aᵀ m A + b for all tiles of a part: sums (36, positions, O) -> out (N, O, pixels).
+    """Aᵀ m A + b for all tiles of a part, to out (N, O, pixels).
 
     Returns 0, or NaN if a result is not finite.
     """
-    image, images, band = part
-    places, flat, target = made[band], sums.ravel(), out.ravel()
-    channels, size, (first, count) = out.shape[1], out.shape[2], spans[band]
-    spots = np.arange(len(sums)) * sums.shape[1]
+    (image, images, band, count), (_, channels, size) = part, out.shape
+    target, blocks, row = out.ravel(), channels // LINE, wide * OUTPUTS * LINE
+    made = grid[: count * (OUTPUTS * OUTPUTS * LINE)]
     zero = 0.0
     for n in range(images):
-        for t in range(len(places)):
-            at = (n * len(places) + t) * channels
-            collect(flat, spots, at, pixels, places[t], 0, channels)
-        for pixel in range(channels, (count + 1) * channels, channels):
-            for o in range(len(bias)):
-                pixels[pixel + o] += bias[o]
-        zero += zero_times(pixels[channels : (count + 1) * channels])
-        start = (image + n) * channels * size + first
-        turned(pixels, channels, channels, count, channels, target, start, size)
+        for block in range(blocks):
+            for t in range(count):
+                at = spot(n * count + t, block, blocks)
+                collect(sums, at, SIDE_BLOCKS, BLOCK, grid, corner(t, wide, row), row, LINE)
+            if len(bias):
+                for i in range(0, len(made), LINE):
+                    for c in range(LINE):
+                        made[i + c] += bias[block * LINE + c]
+            zero += zero_times(made)
+            first = ((image + n) * channels + block * LINE) * size
+            leave(grid, band, table, target, first, size)
     return zero
+
+
+# ------------------------------------------------------------------ filters
 
 
 @compiled.loop
 def weigh_all(weight: Array, back: bool, out: Array) -> None:
-    """G w Gᵀ of all filters, (O, C, 9) -> (36, C · O); or with `back`, flipped, (36, O · C)."""
+    """G w Gᵀ of all filters (O, C, 9); with `back`, flipped, and their channels are the filters."""
     filters, channels, taps = weight.shape
-    source, target, rows = weight.ravel(), out.ravel(), aligned(weight.size, weight.dtype)
     many, wide = (filters, channels) if back else (channels, filters)
-    places, spots = np.arange(taps) * wide, np.arange(len(out)) * out.shape[1]
-    if back:
-        places = places[::-1].copy()
-        for o in range(filters):
-            first = o * channels * taps
-            turned(source, first, taps, channels, taps, rows, first, channels)
-    else:
-        turned(source, 0, channels * taps, filters, channels * taps, rows, 0, filters)
-    for i in range(many):
-        weigh(rows, places, i * taps * wide, target, spots, i * wide, wide)
+    target, length = out.ravel(), out.shape[1]
+    # With `back` 16 numbers are turned, of which only 9 are a filter's, so there is more room.
+    source = aligned(weight.size + LINE, weight.dtype)
+    source[: weight.size] = weight.ravel()
+    rows = aligned((many * taps + LINE) * LINE, weight.dtype)
+    step = -LINE if back else LINE
+    for block in range(wide // LINE):
+        if back:
+            for i in range(many):  # each writes over what was too much of the one before
+                first = (i * wide + block * LINE) * taps
+                turn(source, taps, first, rows, LINE, i * taps * LINE)
+        else:
+            for j in range(0, many * taps, LINE):
+                turn(source, many * taps, block * LINE * many * taps + j, rows, LINE, j * LINE)
+        for i in range(many):
+            first, at = i * taps * LINE, (block * many + i) * LINE
+            first += (taps - 1) * LINE if back else 0
+            weigh(rows, first, TAPS * step, step, target, at, SIDE * length, length)
+
+
+@compiled.loop
+def unweigh_all(sums: Array, channels: int, out: Array) -> None:
+    """Gᵀ m G of all filters: sums (36, ·) -> out (O, C · 9)."""
+    source, target, length, numbers = sums.ravel(), out.ravel(), sums.shape[1], out.shape[1]
+    taps = numbers // channels
+    rows = aligned(numbers * LINE, out.dtype)
+    for block in range(len(out) // LINE):
+        for c in range(channels):
+            first, at = (block * channels + c) * LINE, c * taps * LINE
+            unweigh(source, first, SIDE * length, length, rows, at, TAPS * LINE, LINE)
+        for j in range(0, numbers, LINE):
+            turn(rows, LINE, j * LINE, target, numbers, block * LINE * numbers + j)
 
 
 # ------------------------------------------------------------------ the three contractions
 
 
 @compiled.loop
+def multiply(
+    tiles: Array, weights: Array, sums: Array, blocks: int, ins: int, outs: int
+) -> None:  # fmt: skip
+    """tiles · filters at each point, for so many blocks of tiles, channels and filters."""
+    filters, length, wide = weights.ravel(), weights.shape[1], ins * LINE * LINE
+    for k in range(POINTS):
+        for o in range(0, outs, 2):
+            w = k * length + o * wide
+            for p in range(blocks):
+                made = (p * outs + o) * BLOCKS + k * BLOCK
+                seen = p * ins * BLOCKS + k * BLOCK
+                if o + 1 < outs:
+                    multiply_two(
+                        sums, made, BLOCKS, tiles, seen, BLOCKS, filters, w, wide, LINE * LINE, ins
+                    )
+                else:
+                    multiply_one(
+                        sums, made, BLOCKS, tiles, seen, BLOCKS, filters, w, wide, LINE * LINE, ins
+                    )
+
+
+@compiled.loop
+def add_products(
+    tiles: Array, others: Array, sums: Array, blocks: int, ins: int, outs: int
+) -> None:  # fmt: skip
+    """sums += tilesᵀ · others at each point."""
+    total, length, wide = sums.ravel(), sums.shape[1], ins * LINE * LINE
+    for k in range(POINTS):
+        for o in range(0, outs, 2):
+            made = o * BLOCKS + k * BLOCK
+            for c in range(0, ins * LINE, ROWS):
+                w = k * length + o * wide + c * LINE
+                seen = c // LINE * BLOCKS + k * BLOCK + c % LINE
+                if o + 1 < outs:
+                    add_two(
+                        total, w, wide, tiles, seen, ins * BLOCKS, others, made, BLOCKS,
+                        outs * BLOCKS, blocks,
+                    )  # fmt: skip
+                else:
+                    add_one(
+                        total, w, wide, tiles, seen, ins * BLOCKS, others, made, BLOCKS,
+                        outs * BLOCKS, blocks,
+                    )  # fmt: skip
+
+
+@compiled.loop
 def convolve(
-    x: Array, weight: Array, back: bool, bias: Array, out: Array, spans: Array, seen: Array,
-    ends: Array, made: Array, parts: int, positions: int, room: int, first: int, last: int,
+    x: Array, weight: Array, back: bool, bias: Array, out: Array, seen: Any, made: Any,
+    counts: Array, wide: int, row: int, parts: int, most: int, room: int, first: int, last: int,
 ) -> float:  # fmt: skip
     """Parts first to last of the convolution: 0, or NaN if a result is not finite.
 
     x (N, C, pixels), weight (O, C, 9), bias (O,) or (0,), out (N, O, pixels); with `back` weight
     is (C, O, 9), and flipped.
     """
-    channels, wide = x.shape[1], out.shape[1]
-    filters = rows_at_points(channels * wide, x.dtype)
-    tiles, sums = (
-        rows_at_points(positions * channels, x.dtype),
-        rows_at_points(positions * wide, x.dtype),
-    )
-    pixels = aligned(room, x.dtype)
-    places, rows = np.arange(positions) * channels, np.arange(channels) * wide
+    ins, outs, grid = x.shape[1] // LINE, out.shape[1] // LINE, aligned(room, x.dtype)
+    tiles, sums = aligned(most * ins * BLOCKS, x.dtype), aligned(most * outs * BLOCKS, x.dtype)
+    filters = filters_at_points(weight.shape[0] * weight.shape[1], x.dtype)
     weigh_all(weight, back, filters)
     zero = 0.0
     for item in range(first, last):
-        part = part_of(item, len(x), parts, len(spans))
-        see(x, part, spans, seen, pixels, tiles)
-        count = part[1] * seen.shape[1]
-        count += -count % ROWS
-        for k in range(POINTS):
-            block = sums[k, : count * wide].reshape(count, wide)
-            block[:] = 0
-            add_products(block, tiles[k], places, filters[k], rows, None, wide)
-        zero += leave(sums, bias, out, part, ends, made, pixels)
+        part = part_of(item, len(x), parts, counts)
+        see(x, part, seen, wide, row, grid, tiles)
+        multiply(tiles, filters, sums, -(-part[1] * part[3] // ROWS), ins, outs)
+        zero += collect_all(sums, bias, out, part, made, wide, grid)
     return zero
 
 
 @compiled.loop
 def correlate(
-    x: Array, y: Array, out: Array, spans: Array, seen: Array, ends: Array, made: Array,
-    parts: int, positions: int, room: int, first: int, last: int,
+    x: Array, y: Array, out: Array, seen: Any, made: Any, counts: Array, wide: int, row: int,
+    parts: int, most: int, room: int, first: int, last: int,
 ) -> float:  # fmt: skip
     """What parts first to last add to the filters' gradient: 0, or NaN if it is not finite.
 
     x (N, C, pixels), y (N, O, pixels) -> out (O, C · 9).
     """
-    channels, wide, taps = x.shape[1], y.shape[1], TAPS * TAPS
-    tiles, others = (
-        rows_at_points(positions * channels, x.dtype),
-        rows_at_points(positions * wide, x.dtype),
-    )
-    pixels, sums = aligned(room, x.dtype), rows_at_points(channels * wide, x.dtype)
+    ins, outs, grid = x.shape[1] // LINE, y.shape[1] // LINE, aligned(room, x.dtype)
+    tiles, others = aligned(most * ins * BLOCKS, x.dtype), aligned(most * outs * BLOCKS, x.dtype)
+    sums = filters_at_points(x.shape[1] * y.shape[1], x.dtype)
     sums[:] = 0
     for item in range(first, last):
-        part = part_of(item, len(x), parts, len(spans))
-        see(x, part, spans, seen, pixels, tiles)
-        spread_out(y, part, ends, made, pixels, others)
-        count = part[1] * seen.shape[1]
-        rows = np.arange(count) * wide
-        for k in range(POINTS):
-            block = sums[k, : channels * wide].reshape(channels, wide)
-            factors = tiles[k, : count * channels].reshape(count, channels)
-            add_products(block, factors, None, others[k], rows, None, wide)
-    flat, found = sums.ravel(), aligned(out.size, x.dtype)
-    spots, places = np.arange(POINTS) * sums.shape[1], np.arange(taps) * wide
-    for c in range(channels):
-        unweigh(flat, spots, c * wide, found, places, c * taps * wide, wide)
-    turned(found, 0, wide, channels * taps, wide, out.ravel(), 0, channels * taps)
-    return zero_times(found)
+        part = part_of(item, len(x), parts, counts)
+        see(x, part, seen, wide, row, grid, tiles)
+        spread_out(y, part, made, wide, grid, others)
+        count = part[1] * part[3]
+        fill_up(tiles, count, ins)
+        fill_up(others, count, outs)
+        add_products(tiles, others, sums, -(-count // ROWS), ins, outs)
+    unweigh_all(sums, x.shape[1], out)
+    return zero_times(out.ravel())

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_tr.kernels.moves import address
 from tinygrad_tr.kernels.tiles import LINE, vector_bytes
 
 Value = Any  # a number or an address that will be there when the loop runs
@@ -125,11 +126,10 @@ class Vector:
 
 
 class Transform:
-    """transform(source, places, first, target, spots, start, channels), for loops to call.
+    """transform(source, first, row, column, target, start, down, right), for loops to call.
 
-    M X Mᵀ of a matrix X, for each of so many channels, which come in whole lines. The i-th number
-    of X is at source[places[i] + first], for the next channel at the next place; the i-th of the
-    result goes to target[spots[i] + start]. All arrays have one axis.
+    M X Mᵀ of a matrix X, for each of 16 channels, which lie side by side. X[i, j] is at
+    source[first + i·row + j·column], the result likewise in the target. Arrays have one axis.
     """
 
     def __init__(
@@ -142,42 +142,43 @@ class Transform:
     def compiled(self) -> Callable[..., Any]:
         from llvmlite import ir
         from numba import types
-        from numba.core import cgutils
         from numba.extending import intrinsic
 
-        width, count = vector_bytes(), self.side**2
-        results = len(self.apply([1.0] * count))
+        width = vector_bytes()
+        sides = self.side, math.isqrt(len(self.apply([1.0] * self.side**2)))
 
         def transform(
-            typing: Any, source: Any, places: Any, first: Any, target: Any, spots: Any, start: Any,
-            channels: Any,
+            typing: Any, source: Any, first: Any, row: Any, column: Any, target: Any, start: Any,
+            down: Any, right: Any,
         ) -> tuple[Any, Callable[..., Any]]:  # fmt: skip
             lanes = width // (source.dtype.bitwidth // 8)
 
             def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-                def addresses(i: int, count: int) -> list[Value]:
-                    numbers, table = (
-                        context.make_array(signature.args[j])(context, builder, values[j]).data
-                        for j in (i, i + 1)
-                    )
-                    begin = builder.gep(numbers, [values[i + 2]])
-                    places = [builder.load(builder.gep(table, [whole(k)])) for k in range(count)]
-                    return [builder.gep(begin, [place]) for place in places]
-
-                whole = values[6].type
                 vector = ir.VectorType(context.get_data_type(source.dtype), lanes).as_pointer()
-                froms, tos = addresses(0, count), addresses(3, results)
-                with cgutils.for_range_slice(builder, whole(0), values[6], whole(lanes)) as (c, _):
 
-                    def at(address: Value) -> Value:
-                        return builder.bitcast(builder.gep(address, [c]), vector)
+                def places(i: int, side: int, channel: int) -> list[Value]:
+                    begin, down, right = values[i + 1 : i + 4]
+                    whole = begin.type
+                    begin = builder.add(begin, whole(channel))
+                    lines = [builder.add(begin, builder.mul(down, whole(r))) for r in range(side)]
+                    steps = [builder.mul(right, whole(c)) for c in range(side)]
+                    numbers = address(context, builder, signature, values, i)
+                    found = (
+                        builder.gep(numbers, [builder.add(line, step)])
+                        for line in lines
+                        for step in steps
+                    )
+                    return [builder.bitcast(place, vector) for place in found]
 
-                    numbers = [Vector(builder, builder.load(at(a), align=1)) for a in froms]
-                    for result, address in zip(self.apply(numbers), tos, strict=True):
-                        builder.store(result.value, at(address), align=1)
+                for channel in range(0, LINE, lanes):
+                    read = (builder.load(p, align=1) for p in places(0, sides[0], channel))
+                    made = self.apply([Vector(builder, numbers) for numbers in read])
+                    for result, place in zip(made, places(4, sides[1], channel), strict=True):
+                        builder.store(result.value, place, align=1)
                 return context.get_dummy_value()
 
-            return types.void(source, places, first, target, spots, start, channels), generate
+            arguments = source, first, row, column, target, start, down, right
+            return types.void(*arguments), generate
 
         made: Callable[..., Any] = intrinsic(transform)
         return made
@@ -188,54 +189,3 @@ weigh: Any = Transform(at_points, G)  # G w Gᵀ, of a filter
 spread: Any = Transform(at_points, A)  # A y Aᵀ, of a tile of the result's gradient
 collect: Any = Transform(from_points, A)  # Aᵀ m A, a tile of the result
 unweigh: Any = Transform(from_points, G)  # Gᵀ m G, the gradient of a filter
-
-
-class Turn:
-    """turn(source, first, step, target, start, gap), for loops to call: 16 × 16 numbers.
-
-    target[start + j·gap + i] = source[first + i·step + j]; both arrays have one axis.
-    """
-
-    @staticmethod
-    @functools.cache
-    def machine_code() -> Callable[..., Any]:
-        from llvmlite import ir
-        from numba import types
-        from numba.extending import intrinsic
-
-        def turn(
-            typing: Any, source: Any, first: Any, step: Any, target: Any, start: Any, gap: Any
-        ) -> tuple[Any, Callable[..., Any]]:
-            def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-                vector = ir.VectorType(context.get_data_type(source.dtype), LINE)
-
-                def rows(i: int) -> list[Value]:
-                    kind = context.make_array(signature.args[i])
-                    row, found = kind(context, builder, values[i]).data, []
-                    row = builder.gep(row, [values[i + 1]])
-                    for _ in range(LINE):
-                        found.append(builder.bitcast(row, vector.as_pointer()))
-                        row = builder.gep(row, [values[i + 2]])
-                    return found
-
-                # Rows i and i + 8, a number of each in turn: after four times it is done.
-                index, half = ir.VectorType(ir.IntType(32), LINE), LINE // 2
-                turns = [[k * half + n // 2 + n % 2 * LINE for n in range(LINE)] for k in range(2)]
-                block = [builder.load(row, align=1) for row in rows(0)]
-                for _ in range(LINE.bit_length() - 1):
-                    block = [
-                        builder.shuffle_vector(a, b, index(numbers))
-                        for a, b in zip(block[:half], block[half:], strict=True)
-                        for numbers in turns
-                    ]
-                for row, numbers in zip(rows(3), block, strict=True):
-                    builder.store(numbers, row, align=1)
-                return context.get_dummy_value()
-
-            return types.void(source, first, step, target, start, gap), generate
-
-        made: Callable[..., Any] = intrinsic(turn)
-        return made
-
-
-turn: Any = Turn()

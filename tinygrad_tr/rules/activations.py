@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, DtypeError, ShapeError, describe
-from tinygrad_tr.kernels.choosing import rectified, where
+from tinygrad_tr.kernels.choosing import clipped, passed, rectified, where
 from tinygrad_tr.rule import rule
 from tinygrad_tr.rules.elementwise import erf_of_array
 
@@ -53,13 +53,13 @@ def softplus(x, beta=1.0, threshold=20.0):
 def relu(x):
     """max(0, x)."""
     out = rectified(x)
-    return out, lambda g: g * (out > 0)
+    return out, lambda g: passed(g, out, 0)
 
 
 @rule(elementwise=True, linear=True)
 def relu6(x):
     """min(max(0, x), 6). Slope 0 at both kinks. Source: arXiv 1704.04861."""
-    return np.clip(x, 0, 6), lambda g: g * ((x > 0) & (x < 6))
+    return clipped(x, 0, 6), lambda g: passed(g, x, 0, 6)
 
 
 @rule(elementwise=True, linear=True)
