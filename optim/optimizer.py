@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.errors import ArgumentError, DtypeError, describe
-from tinygrad_tr.kernels import formulas
+from tinygrad_tr.kernels import compiled, formulas
 from tinygrad_tr.kernels.formulas import formula
 from tinygrad_tr.modes import outside
 from tinygrad_tr.optim import saving
@@ -80,6 +80,10 @@ class Optimizer:
     @outside
     def step(self) -> None:
         """Change every parameter that has a gradient."""
+        self.change(compiled.SMALLEST)
+
+    def change(self, least: int) -> None:
+        """One step, in compiled loops from `least` numbers on."""
         changes: list[formulas.Arguments] = []
         replaced: list[Slot] = []
         for group in self.param_groups:
@@ -106,7 +110,7 @@ class Optimizer:
                 else:
                     self.formula(..., slot.p, grad.value, *slot.kept, *made)
                 tensor.touch()
-        formulas.run(self.formula, changes)
+        formulas.run(self.formula, changes, least)
         for slot in replaced:
             slot.tensor.value = slot.array[()]
 

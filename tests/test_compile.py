@@ -2,77 +2,15 @@
 
 from __future__ import annotations
 
-import gc
-import subprocess
-import sys
-import weakref
-
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import tinygrad_tr as tt
-from tests.cases import CASES
-from tests.leaves import leaves
+from tests.programs import arrays_of, assert_same, program_of
 from tinygrad_tr import nn, optim
 from tinygrad_tr.errors import CompileError, IndexingError
-from tinygrad_tr.program import agreement
-from tinygrad_tr.program.tape import leaves as parts_of
 
 F = nn.functional
-
-
-def arrays_of(tree):
-    return [None if x is None else np.array(x.numpy()) for x in parts_of(tree)]
-
-
-def assert_same(made, expected, rtol=1e-6, atol=1e-6):
-    assert len(made) == len(expected)
-    for x, y in zip(made, expected, strict=True):
-        if y is None:
-            assert x is None
-        else:
-            assert (x.shape, x.dtype) == (y.shape, y.dtype)
-            np.testing.assert_allclose(x, y, rtol=rtol, atol=atol)
-
-
-def program_of(step):
-    """The newest program of a compiled step."""
-    return next(kind.programs[-1] for kind in reversed(step.kinds.values()) if kind.programs)
-
-
-# ---------------------------------------------------------------------- every rule
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_the_program_of_every_rule_gives_its_value_and_its_gradients(case, dtype, monkeypatch):
-    # The rows hold index arrays and masks in their functions.
-    monkeypatch.setattr(agreement, "refuse_captured", lambda *_: None)
-
-    def sample(seed):
-        shapes = [x.shape for x in case.sample()]
-        made = case.sample(seed)
-        made = made if [x.shape for x in made] == shapes else case.sample()
-        keep = "fixed dtype" in case.tags
-        return leaves([x if keep or x.dtype.kind != "f" else x.astype(dtype) for x in made])
-
-    first = case.function(*sample(0))
-    cotangent = np.random.default_rng(1).standard_normal(first.shape)
-    cotangent = tt.Tensor(cotangent.astype(first.dtype))
-
-    def step(*tensors):
-        out = case.function(*tensors)
-        return out, tt.grad(out, [t for t in tensors if t.requires_grad], cotangent)
-
-    compiled = tt.compile(step)
-    compiled(*sample(0))
-    compiled(*sample(0))
-    assert program_of(compiled)
-    other = sample(3)
-    rtol = 1e-4 if first.dtype == np.float32 else 1e-9
-    assert_same(arrays_of(compiled(*other)), arrays_of(step(*other)), rtol, rtol)
 
 
 # ---------------------------------------------------------------------- training steps
@@ -316,6 +254,20 @@ def test_one_tensor_in_two_places_is_not_two():
         assert [g.item() for g in compiled(a, b)] == [30.0, 9.0]
 
 
+def test_leaves_that_the_step_makes_itself_are_its_own_affair():
+    def step(a, b, c):
+        a, b, c = (tt.Tensor(x, requires_grad=True) for x in (a, b, c))
+        J = 3 * (a + b * c)
+        J.backward()
+        return J, a.grad, b.grad, c.grad
+
+    compiled = tt.compile(step)
+    for b in (3.0, 3.0, 3.0, 4.0):
+        made = compiled(*(tt.Tensor(v) for v in (5.0, b, 2.0)))
+        assert [x.item() for x in made] == [3 * (5 + 2 * b), 3, 6, 3 * b]
+    assert program_of(compiled)
+
+
 # ---------------------------------------------------------------------- recording again
 
 
@@ -343,6 +295,28 @@ def test_eval_train_and_other_attributes_of_modules_are_noticed():
     for _ in range(3):
         assert (compiled(x).numpy() == 0).all()
     assert "BatchNorm1d" in compiled.explain() or "Sequential" in compiled.explain()
+
+
+def test_each_call_asks_what_its_arguments_are():
+    weight = tt.Tensor(np.full(2, 3.0))
+
+    def step(x, options, *rest):
+        scale = options["scale"] if isinstance(options, dict) else 1
+        return sum(((x * weight) * scale).sum() + y for y in rest)
+
+    compiled = tt.compile(step)
+    x, other = (tt.Tensor(np.array([v, 2.0])) for v in (1, 4))
+    calls = [
+        (x, {"scale": 2}, np.float64(1)), (x, {"scale": 3}, np.float64(1)),
+        (x, {"scale": 2.0}, np.float64(1)), (x, {"scale": 2}, np.float32(1)),
+        (x, {"scale": 2}, np.ones(())), (x, {"scale": 2, "more": None}, np.float64(1)),
+        (x, [1], np.float64(5)), (x, {"scale": 2}, x, other), (x, {"scale": 2}, x, x),
+        (weight, {"scale": 2}, np.float64(1)), (other, {"scale": 2}, weight, x),
+    ]  # fmt: skip
+    for _ in range(3):
+        for arguments in calls:
+            for _ in range(2):
+                assert_same(arrays_of([compiled(*arguments)]), arrays_of([step(*arguments)]))
 
 
 def test_names_that_mean_something_else_are_noticed():
@@ -526,165 +500,15 @@ def test_a_result_of_recorded_operations_is_no_argument():
         tt.compile(lambda y: y * 2)(x * 3)
 
 
+def test_nor_is_it_one_of_a_step_that_has_run_with_leaves():
+    compiled = tt.compile(lambda y: y * 2)
+    x = tt.Tensor(np.ones(2), requires_grad=True)
+    for _ in range(4):
+        compiled(x)
+    with pytest.raises(CompileError, match="recorded operations"):
+        compiled(x * 3)
+
+
 def test_what_is_no_function_is_refused():
     with pytest.raises(CompileError, match="not a function"):
         tt.compile(3)
-
-
-# ---------------------------------------------------------------------- the program itself
-
-
-def test_elementwise_operations_of_both_passes_are_one_loop():
-    pytest.importorskip("numba")
-    x = tt.Tensor(np.linspace(-1, 1, 10, dtype=np.float32), requires_grad=True)
-
-    def step():
-        x.grad = None
-        np.sin(np.tanh(x) * x + 1).sum().backward()
-        return x.grad
-
-    compiled = tt.compile(step)
-    for _ in range(3):
-        compiled()
-    loops = [step for step in program_of(compiled).steps if step.name == "loop"]
-    assert len(loops) == 1
-    text = compiled.explain()
-    assert "tanh(" in text
-    assert "1 buffers" in text or "in 0 buffers" in text
-    assert "def program():" in text
-
-
-def test_arrays_whose_lives_do_not_overlap_share_a_buffer():
-    def step(x):
-        for _ in range(10):
-            x = np.tanh(x @ x)
-        return x.sum()
-
-    compiled = tt.compile(step)
-    x = tt.Tensor(np.eye(20, dtype=np.float32))
-    with tt.kernels.use("numpy"):
-        for _ in range(3):
-            out = compiled(x)
-    np.testing.assert_allclose(out.numpy(), step(x).numpy(), rtol=1e-6)
-    layout = program_of(compiled).layout
-    assert len(layout.sizes) <= 3 < len(layout.places)
-
-
-UNARY = [np.negative, np.absolute, np.square, np.tanh, np.exp, np.sin, np.cos, np.sign]
-BINARY = [np.add, np.subtract, np.multiply, np.maximum, np.minimum]
-SHAPES = [(3, 4), (4,), (3, 1), (1, 4), (), (2, 3, 4), (2, 1, 1), (2, 3, 1)]
-
-
-@st.composite
-def expressions(draw):
-    """Leaves and a list of operations on what is there, by places."""
-    shapes = draw(st.lists(st.sampled_from(SHAPES), min_size=1, max_size=4))
-    count = len(shapes)
-    operations = []
-    for _ in range(draw(st.integers(2, 12))):
-        if draw(st.booleans()):
-            operations.append((draw(st.sampled_from(UNARY)), draw(st.integers(0, count - 1))))
-        else:
-            pair = draw(st.integers(0, count - 1)), draw(st.integers(0, count - 1))
-            operations.append((draw(st.sampled_from(BINARY)), *pair))
-        count += 1
-    return shapes, operations
-
-
-@settings(max_examples=25, deadline=None)
-@given(expressions(), st.sampled_from([np.float32, np.float64]))
-def test_random_expressions_and_their_gradients_are_those_of_the_step(expression, dtype):
-    shapes, operations = expression
-    rng = np.random.default_rng(0)
-
-    def sample():
-        return [
-            tt.Tensor(rng.uniform(-1, 1, shape).astype(dtype), requires_grad=True)
-            for shape in shapes
-        ]
-
-    def step(*tensors):
-        made = list(tensors)
-        for function, *places in operations:
-            made.append(np.clip(function(*(made[i] for i in places)), -3, 3))
-        loss = sum((x * x).sum() for x in made[-3:])
-        loss.backward()
-        return loss, [x.grad for x in tensors]
-
-    compiled = tt.compile(step)
-    for _ in range(3):
-        values = sample()
-        twins = [tt.Tensor(x.numpy(), requires_grad=True) for x in values]
-        tolerance = 2e-3 if dtype == np.float32 else 1e-9
-        assert_same(arrays_of(compiled(*values)), arrays_of(step(*twins)), tolerance, tolerance)
-
-
-def test_views_negative_strides_and_empty_arrays():
-    def step(x):
-        return np.tanh(x) * x + x.T.sum(), (x + x).sum(axis=0)
-
-    compiled = tt.compile(step)
-    base = np.arange(24, dtype=np.float32).reshape(4, 6) / 24
-    for x in (base, base[::-1], base[:, ::2], base.T, base[:0]):
-        for _ in range(3):
-            t = tt.from_numpy(x)
-            assert_same(arrays_of(compiled(t)), arrays_of(step(t)))
-
-
-def test_another_process_finds_the_loops_compiled(tmp_path):
-    pytest.importorskip("numba")
-    code = """
-import numpy as np, tinygrad_tr as tt
-step = tt.compile(lambda x: np.exp(np.tanh(x) * 2).sum())
-for _ in range(3):
-    out = step(tt.Tensor(np.ones(5, np.float32)))
-import numba
-loop, = [f for n, f in step.kinds.popitem()[1].programs[0].run.__globals__.items()
-         if isinstance(f, numba.core.dispatcher.Dispatcher)]
-print(sum(loop.stats.cache_hits.values()), out.item())
-"""
-    found = []
-    for _ in range(2):
-        run = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True,
-            env={"NUMBA_CACHE_DIR": str(tmp_path), "PATH": "/usr/bin:/bin"},
-        )  # fmt: skip
-        found.append(run.stdout.split())
-    assert [hits for hits, _ in found] == ["0", "1"]
-    assert found[0][1] == found[1][1]
-
-
-def test_leaves_that_the_step_makes_itself_are_its_own_affair():
-    def step(a, b, c):
-        a, b, c = (tt.Tensor(x, requires_grad=True) for x in (a, b, c))
-        J = 3 * (a + b * c)
-        J.backward()
-        return J, a.grad, b.grad, c.grad
-
-    compiled = tt.compile(step)
-    for b in (3.0, 3.0, 3.0, 4.0):
-        made = compiled(*(tt.Tensor(v) for v in (5.0, b, 2.0)))
-        assert [x.item() for x in made] == [3 * (5 + 2 * b), 3, 6, 3 * b]
-    assert program_of(compiled)
-
-
-def test_a_dropped_step_lets_go_of_its_arrays():
-    norm = nn.BatchNorm2d(8)
-
-    def step(x):
-        norm.zero_grad()
-        norm(x).sum().backward()
-
-    compiled = tt.compile(step)
-    x = tt.Tensor(np.ones((16, 8, 16, 16), np.float32))
-    for _ in range(3):
-        compiled(x)
-    compiled.explain()
-    program = weakref.ref(program_of(compiled))
-    gc.collect()
-    gc.disable()
-    try:
-        del compiled
-        assert program() is None
-    finally:
-        gc.enable()

@@ -6,6 +6,7 @@ Names: v values, b buffers, t Tensors from outside, a arrays; functions and obje
 from __future__ import annotations
 
 import keyword
+import math
 import operator
 import re
 import types
@@ -15,12 +16,11 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.graph import Variable, constant
-from tinygrad_tr.kernels import compiled as compilers
 from tinygrad_tr.kernels.scattering import Rows
 from tinygrad_tr.kernels.threads import in_parts
 
 from .effects import called, constant_of, forget_grad, keep_grad, read
-from .fusion import Loop, Step
+from .fusion import Loop, Step, is_shared
 from .loop_text import source_of
 from .loops import compiled
 from .memory import Layout
@@ -32,8 +32,6 @@ INFIX = {
     np.not_equal: "!=",
 }  # fmt: skip
 """Between NumPy's numbers, signs cost a tenth of the functions."""
-
-PARALLEL = 1 << 15  # numbers in a loop from which on two cores are faster than one
 
 
 class Stale(Exception):  # noqa: N818  a signal: the program was made for other Tensors
@@ -47,8 +45,8 @@ class Writer:
         self.layout = layout
         self.lines: list[str] = []
         self.names: dict[str, Any] = {
-            "empty": np.empty, "errstate": np.errstate, "constant": constant, "fit": fit,
-            "share": share, "Rows": Rows,
+            "ascontiguousarray": np.ascontiguousarray, "empty": np.empty, "errstate": np.errstate,
+            "constant": constant, "fit": fit, "share": share, "Rows": Rows,
         }  # fmt: skip
         self.known: dict[Any, str] = {}
         self.values = {value: f"v{i}" for i, value in enumerate(arguments)}
@@ -150,30 +148,36 @@ class Writer:
         return f"{self.constant_name(function)}({', '.join(terms)}{out})"
 
     def loop(self, loop: Loop) -> None:
-        text, lengths = source_of(loop)
-        kinds = tuple(value.dtype.char for value in (*loop.reads, *loop.outputs))
-        name = self.constant_name(compiled(text, kinds))
-        flat = []
+        over = self.layout.over
+        text, lengths, shared, numbers = source_of(loop, over)
+        arrays = [*loop.reads, *(value for value in loop.outputs if value not in over)]
+        name = self.constant_name(compiled(text, tuple(value.dtype.char for value in arrays)))
+        later = {over[out]: out for out in loop.outputs if out in over}
         for value in loop.outputs:
             own = self.value_name(value)
             if value in self.layout.places:
                 self.write(f"{own} = b{own[1:]}")
+            elif value in over:
+                self.write(f"{own} = ascontiguousarray({self.value_name(over[value])})")
             else:
                 dtype = self.constant_name(value.dtype)
                 self.write(f"{own} = empty({value.shape}, {dtype})")
-        for value in (*loop.reads, *loop.outputs):
-            own = self.value_name(value)
-            if value in self.layout.places:
-                flat.append(f"flat_b{own[1:]}")
-            elif value.shape == ():
-                flat.append(f"{own}.reshape(1)")
-            else:
-                flat.append(f"{own}.ravel()")
-        sizes = ", ".join(map(str, lengths))
-        if np.prod(lengths) < PARALLEL:
-            self.write(f"{name}(0, {lengths[0]}, {sizes}, {', '.join(flat)})")
+        flat = [self.flat(later.get(value, value)) for value in arrays]
+        given = ", ".join([*map(str, lengths), *map(self.number, numbers), *flat])
+        if is_shared(loop.operations):
+            self.write(f"share({name}, {lengths[shared]}, {given})")
         else:
-            self.write(f"share({name}, {lengths[0]}, {sizes}, {', '.join(flat)})")
+            self.write(f"{name}(0, {lengths[shared]}, {given})")
+
+    def number(self, x: float) -> str:
+        return repr(x) if math.isfinite(x) else f"float({str(x)!r})"
+
+    def flat(self, value: Value) -> str:
+        """The numbers of an array, in one row."""
+        own = self.value_name(value)
+        if value in self.layout.places:
+            return f"flat_b{own[1:]}"
+        return f"{own}.reshape(1)" if value.shape == () else f"{own}.ravel()"
 
     def forget(self, values: Iterable[Value]) -> None:
         """Let go of names that no later step reads; views and pullbacks keep what they hold."""
@@ -234,7 +238,3 @@ def assembled(
     )
     exec(compile(text, "<program>", "exec"), writer.names)
     return writer.names.pop("program"), text  # its names do not hold the function: no cycle
-
-
-def loops_possible() -> bool:
-    return compilers.available()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 from tinygrad_tr.errors import CompileError
 from tinygrad_tr.graph import constant
 from tinygrad_tr.kernels.scattering import Rows
+from tinygrad_tr.optim.optimizer import Optimizer
 
 
 class Disagreement(Exception):  # noqa: N818  a signal, caught by the step that runs the program
@@ -48,6 +50,15 @@ def forget_grad(tensor: Any) -> None:
 
 def keep_grad(tensor: Any, g: Any) -> None:
     tensor._grad = g if g.__class__ is Rows else constant(g)
+
+
+def updated(optimizer: Any) -> None:
+    """An optimizer's step. A program has loaded the compiler: small arrays go to loops as well."""
+    optimizer.change(0)
+
+
+INSTEAD: dict[Any, Callable[..., Any]] = {inspect.unwrap(Optimizer.step): updated}
+"""What a program calls in the place of what a step calls outside of its Tensors."""
 
 
 def assign(tensor: Any, new: Any) -> None:

@@ -178,6 +178,11 @@ def sign(x: Number) -> Number:
     return z if x == x else x
 
 
+def plus(total: Number, x: Number) -> Number:
+    """A sum and one more number: the vector unit adds up several parts of it, in any order."""
+    return total + x
+
+
 FUNCTIONS: dict[Any, Callable[..., Number]] = {
     np.exp: exp, np.log: log, np.log1p: log1p, np.tanh: tanh, np.sin: sin, np.cos: cos,
 }  # fmt: skip

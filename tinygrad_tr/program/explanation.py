@@ -39,7 +39,7 @@ def described(program: Program) -> list[str]:
     ]
     texts: dict[str, list[int]] = {}
     for i, loop in enumerate(loops):
-        texts.setdefault(source_of(loop)[0], []).append(i)
+        texts.setdefault(source_of(loop, buffers.over).text, []).append(i)
     for text, numbers in texts.items():
         which = ", ".join(map(str, numbers))
         lines += ["", f"  loop {which}:", *(f"    {line}" for line in text.strip().splitlines())]

@@ -18,7 +18,7 @@ import numpy as np
 from . import elementary
 from .elementary import CHOICES, FUNCTIONS
 
-# No sums are reordered: only multiply and add may become one instruction.
+# Only multiply and add may become one instruction; the order of sums is free in `plus`.
 FAST = {"contract", "arcp", "nsz"}
 
 
@@ -44,14 +44,15 @@ def scalar_functions() -> dict[str, Any]:
         names[function.__name__] = ready(function, names)
     others = {*FUNCTIONS.values(), *CHOICES.values()}
     names.update({f.__name__: ready(f, names) for f in others if f.__name__ not in ("exp", "log")})
+    names["plus"] = ready(elementary.plus, names, {*FAST, "reassoc"})
     return names
 
 
-def ready(function: Callable[..., Any], names: dict[str, Any]) -> Any:
+def ready(function: Callable[..., Any], names: dict[str, Any], fast: set[str] = FAST) -> Any:
     import numba
 
     own = types.FunctionType(function.__code__, names, function.__name__)
-    return numba.njit(own, fastmath=FAST, error_model="numpy", nogil=True, forceinline=True)
+    return numba.njit(own, fastmath=fast, error_model="numpy", nogil=True, forceinline=True)
 
 
 @functools.cache
@@ -64,8 +65,10 @@ def compiled(text: str, kinds: tuple[str, ...]) -> Callable[..., None]:
     """The loop of a text, for arrays of these dtypes; from the folder if it is there."""
     import numba
 
+    header = text.split(")", 1)[0]
     signature = numba.void(
-        *[numba.int64] * (2 + text.split("def loop", 1)[1].split(")", 1)[0].count(" n")),
+        *[numba.int64] * (2 + header.count(" n")),
+        *[numba.float64] * header.count(" given_"),
         *(numba.types.Array(numba.from_dtype(np.dtype(kind)), 1, "C") for kind in kinds),
     )
     options: dict[str, Any] = {"fastmath": FAST, "error_model": "numpy", "nogil": True}

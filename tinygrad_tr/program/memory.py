@@ -18,6 +18,7 @@ import numpy as np
 
 from .effects import keep_grad
 from .fusion import Loop, Step
+from .passes import passes
 from .simplify import is_elementwise
 from .tape import Operation, Value
 
@@ -66,7 +67,7 @@ def laid_out(steps: Sequence[Step], results: Collection[Value]) -> Layout:
             if last_use.get(value, end) >= end:
                 continue
             if value.nbytes > LARGE:
-                dying = giving_way(step, value, i, last_use)
+                dying = giving_way(step, value, i, last_use, over.values())
                 if dying is not None:
                     over[value] = dying
                 continue
@@ -83,15 +84,29 @@ def laid_out(steps: Sequence[Step], results: Collection[Value]) -> Layout:
     return Layout(places, over, sizes)
 
 
-def giving_way(step: Step, out: Value, i: int, last_use: Mapping[Value, int]) -> Value | None:
-    """What step i reads for the last time, if NumPy can write the result over it."""
-    if isinstance(step, Loop) or not is_elementwise(step):
-        return None  # a loop is fastest when its arrays are known to lie apart
+def giving_way(
+    step: Step, out: Value, i: int, last_use: Mapping[Value, int], taken: Collection[Value]
+) -> Value | None:
+    """What step i reads for the last time, if the result can be written over it."""
+    if isinstance(step, Loop):
+        read_later = later_reads(step, out)
+    elif is_elementwise(step):
+        read_later = set()
+    else:
+        return None
     for value in step.reads:
         alike = (value.shape, value.dtype) == (out.shape, out.dtype)
-        if alike and value.owned and last_use[value] == i:
+        free = alike and value.owned and last_use[value] == i and value not in taken
+        if free and value not in read_later:
             return value
     return None
+
+
+def later_reads(loop: Loop, out: Value) -> set[Value]:
+    """What a loop still reads when it has stored an output."""
+    parts = passes(loop.operations, loop.outputs)
+    stored = next((n for n, part in enumerate(parts) if out in part.stored), -1)
+    return set().union(*(part.reads for part in parts[stored + 1 :]))
 
 
 def fitting(free: Sequence[int], sizes: Sequence[int], wanted: int) -> int | None:

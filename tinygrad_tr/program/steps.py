@@ -25,14 +25,16 @@ from tinygrad_tr.graph import Variable, constant
 from tinygrad_tr.kernels import compiled as compilers
 from tinygrad_tr.modes import modes
 from tinygrad_tr.nn.calls import watch_calls
-from tinygrad_tr.nn.module import Parameter
 
 from .agreement import require_agreement
 from .assembly import Stale, assembled
 from .effects import Disagreement
 from .explanation import explanation, shown
 from .fusion import Step, fused
+from .guards import Guard, guard_of, is_dynamic, kind_of
 from .memory import Layout, laid_out
+from .remaking import remade
+from .rewriting import rewritten
 from .simplify import simplified, with_constants
 from .surroundings import Surroundings
 from .symbols import Symbol, array_of
@@ -67,13 +69,12 @@ class Program:
     came_with: list[tuple[Any, bool]]
     seconds: float
 
-    def check(self) -> None:
-        """Raise if Tensors from outside are no longer what they were."""
+    def fits(self) -> bool:
+        """Whether Tensors from outside are what they were."""
         for tensor, flag in self.tracked:
             if tensor.tracked is not flag:
-                raise Stale
-        if not same_gradients(self.came_with):
-            raise Stale
+                return False
+        return not self.came_with or same_gradients(self.came_with)
 
 
 @dataclass
@@ -81,6 +82,7 @@ class Kind:
     """Arguments of the same shapes and dtypes: a first recording, then programs."""
 
     recording: Recording | None = None
+    guard: Guard | None = None
     programs: list[Program] = field(default_factory=list)
 
 
@@ -92,6 +94,7 @@ class CompiledStep:
         self.step = step
         self.surroundings = Surroundings(step)
         self.kinds: dict[Any, Kind] = {}
+        self.latest: tuple[bool, Guard, Program] | None = None
         self.made_anew: list[str] = []  # why programs were given up
         self.lock = threading.Lock()
 
@@ -99,27 +102,46 @@ class CompiledStep:
         flags = modes.flags
         if flags[1] or flags[2] is not None:
             return self.step(*inputs, **keywords)  # each operation is looked at, or recorded
-        given = (inputs, keywords) if keywords else inputs
-        arguments: list[Any] = []
-        kind_of_given = kind_of(given, arguments)
         with self.lock:
             changed = self.surroundings.changed()
             if changed:
                 self.kinds.clear()
+                self.latest = None
                 self.made_anew.append(changed)
-            key = (flags[0], self.surroundings.meeting(arguments), kind_of_given)
-            kind = self.kinds.get(key) or self.new_kind(key)
-            for program in kind.programs:
-                try:
-                    program.check()
-                    return program.run(*arguments)
-                except Disagreement:
-                    continue
-                except Stale:
-                    kind.programs.clear()
-                    self.made_anew.append("a Tensor has another shape, dtype, flag or gradient")
-                    break
-            return self.record(kind, inputs, keywords)
+            if self.latest is not None:
+                recording, accepted, program = self.latest
+                arguments = accepted(inputs, keywords) if recording is flags[0] else None
+                if arguments is not None and program.fits():
+                    try:
+                        return program.run(*arguments)
+                    except (Disagreement, Stale):
+                        self.latest = None
+            return self.found(flags[0], inputs, keywords)
+
+    def found(self, recording: bool, inputs: Any, keywords: Any) -> Any:
+        """Run the program for arguments of this kind, or record the step if there is none."""
+        given: list[Any] = []
+        kind_of_given = kind_of((inputs, keywords) if keywords else inputs, given)
+        meeting = self.surroundings.meeting(given)
+        key = (recording, meeting, kind_of_given)
+        kind = self.kinds.get(key) or self.new_kind(key)
+        if kind.programs and kind.guard is None and not meeting:
+            kind.guard = guard_of(inputs, keywords, self.surroundings.named)
+        for program in kind.programs:
+            try:
+                if not program.fits():
+                    raise Stale
+                result = program.run(*given)
+            except Disagreement:
+                continue
+            except Stale:
+                kind.programs.clear()
+                self.made_anew.append("a Tensor has another shape, dtype, flag or gradient")
+                break
+            if kind.guard is not None:
+                self.latest = recording, kind.guard, program
+            return result
+        return self.record(kind, inputs, keywords)
 
     def new_kind(self, key: Any) -> Kind:
         """A place for the programs of arguments that were not met before."""
@@ -228,11 +250,12 @@ def built(first: Recording, second: Recording) -> Program:
     trace = second.trace
     results = [leaf for leaf in leaves(second.results) if isinstance(leaf, Value)]
     with np.errstate(all="ignore"):  # what is computed here was computed in both recordings
-        operations, became = simplified(trace.operations, results)
+        plain = [done for old in trace.operations for done in rewritten(old)]
+        operations, became = simplified(plain, results)
     final = mapped(second.results, lambda leaf: became.get(leaf, leaf))
     leaving = {leaf for leaf in leaves(final) if isinstance(leaf, Value)}
     loops = compilers.Kernels.loops and compilers.available()
-    steps = fused(with_constants(operations), leaving, loops=loops)
+    steps = remade(fused(with_constants(operations), leaving, loops=loops), leaving)
     layout = laid_out(steps, {*leaving, *second.arguments})
     run, text = assembled(steps, layout, second.arguments, final)
     seconds = time.perf_counter() - start
@@ -251,30 +274,3 @@ def built(first: Recording, second: Recording) -> Program:
 def same_gradients(came_with: Sequence[tuple[Any, bool]]) -> bool:
     """Whether those Tensors have a gradient that had one, and no others."""
     return all((tensor._grad is not None) is flag for tensor, flag in came_with)
-
-
-# ---------------------------------------------------------------------- arguments
-
-
-def is_dynamic(leaf: Any) -> bool:
-    """Whether an argument is another in each call, rather than part of the program."""
-    return isinstance(leaf, (Variable, np.ndarray, np.generic)) and not isinstance(leaf, Parameter)
-
-
-def kind_of(tree: Any, found: list[Any]) -> Any:
-    """What arguments must share to be run by the same program; the dynamic ones go to `found`."""
-    kind = type(tree)
-    if kind is tuple or kind is list:
-        return (kind, *[kind_of(part, found) for part in tree])
-    if kind is dict:
-        return (kind, *[(name, kind_of(part, found)) for name, part in tree.items()])
-    if is_dynamic(tree):
-        found.append(tree)
-        if isinstance(tree, Variable):
-            return kind, tree.shape, tree.dtype, tree.tracked, tree._grad is None
-        return kind, tree.shape, tree.dtype
-    try:
-        hash(tree)
-    except TypeError:
-        return kind, id(tree)
-    return kind, tree

@@ -27,6 +27,7 @@ from tinygrad_tr.kernels.scattering import Rows
 from tinygrad_tr.modes import modes
 
 from .effects import (
+    INSTEAD,
     agree,
     assign,
     called,
@@ -38,6 +39,7 @@ from .effects import (
     read,
     read_grad,
 )
+from .openings import opened
 from .symbols import Symbol, Untraceable, array_of, value_of
 from .tape import Operation, Value, leaves, mapped
 
@@ -152,7 +154,7 @@ class Trace:
             needs = [is_tracked(x) for x in inputs]
         self.line = self.line or users_line()
         with self.attempt() as found:
-            result = rule.function(*values, **keywords)
+            result = opened(rule, values, keywords)(*values, **keywords)
             with self.rehearsal():
                 rehearse(rule, result, needs)
             found.append(result)
@@ -325,6 +327,7 @@ class Trace:
     ) -> Any:
         """Call something that changes more than arrays, now and in every run."""
         self.commit()
+        function = INSTEAD.get(function, function)
         inputs = tuple(list(x) if isinstance(x, Iterator) else x for x in inputs)
 
         def real(leaf: Any) -> Any:
