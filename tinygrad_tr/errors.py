@@ -6,6 +6,7 @@ so `except ValueError` keeps working.
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
 import sys
@@ -115,6 +116,7 @@ _OURS = tuple(
 )
 
 
+@functools.cache
 def is_ours(file: str) -> bool:
     """Whether a source file is this library's or NumPy's."""
     return os.path.realpath(file).startswith(_OURS) or file.startswith("<__array_f")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tinygrad_tr.anomaly import check_finite
 from tinygrad_tr.errors import TinygradError, explain, users_line
-from tinygrad_tr.modes import USUAL, modes
+from tinygrad_tr.modes import REFUSING, USUAL, modes
 from tinygrad_tr.operands import PLAIN, operand
 
 if TYPE_CHECKING:
@@ -129,6 +129,9 @@ class Output(Node):
     __slots__ = ()
 
 
+node_kinds = frozenset({Node, Output})
+
+
 def record(rule: Rule[...], inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """The rule's value for the inputs: a Tensor if any input is one, recorded if need be."""
     values: list[Any] = []
@@ -148,7 +151,7 @@ def record(rule: Rule[...], inputs: Sequence[Any], keywords: Mapping[str, Any]) 
             values.append(x)
         plain.append(len(parents))
         parents.append(x)
-    recording, anomaly, trace = modes.flags
+    recording, watch, trace = modes.flags
     try:
         if trace is not None:
             result = trace.apply(rule, inputs, keywords)
@@ -159,7 +162,7 @@ def record(rule: Rule[...], inputs: Sequence[Any], keywords: Mapping[str, Any]) 
     except UNFIT as error:
         raise explain(rule, values, keywords, error) from None
     value = result[0]
-    if anomaly:
+    if watch == REFUSING:
         check_finite(rule.name, "forward", values, value, users_line())
     if not has_tensor:
         return value
@@ -170,7 +173,7 @@ def record(rule: Rule[...], inputs: Sequence[Any], keywords: Mapping[str, Any]) 
     pullbacks = without(result[1:], plain) if plain and not rule.joint else result[1:]
     if not any(pullbacks):
         return cut(value, rule.name)
-    line = users_line() if anomaly else None
+    line = users_line() if watch else None
     return output(rule, tuple(parents), keywords, pullbacks, value, line=line)
 
 
@@ -321,12 +324,12 @@ def without(pullbacks: Sequence[Pullback | None], plain: Sequence[int]) -> Any:
 
 def is_tracked(x: Any) -> bool:
     """Whether a gradient flows to this input of a node."""
-    return isinstance(x, Node) or (isinstance(x, Variable) and x.tracked)
+    return x.__class__ in node_kinds or (x.__class__ in kinds and x.tracked)
 
 
 def value_of(x: Any) -> Any:
     """The array of a Tensor, and everything else as it is."""
-    if not isinstance(x, Variable):
+    if x.__class__ not in kinds:
         return x
     trace = modes.flags[2]
     return x.value if trace is None else trace.lifted(x)
@@ -346,12 +349,14 @@ def ancestors(roots: Iterable[Any], border: Collection[Node] = ()) -> list[Node]
     Nodes of the border are left out, with all that lies behind them.
     """
     seen: set[Node] = set()
-    open_ = [x for x in roots if isinstance(x, Node)]
+    open_ = [x for x in roots if x.__class__ in node_kinds]
     while open_:
         node = open_.pop()
         if node not in seen and node not in border:
             seen.add(node)
-            open_ += [x for x in node.inputs if isinstance(x, Node)]
+            for x in node.inputs:
+                if x.__class__ in node_kinds:
+                    open_.append(x)
     return sorted(seen, key=stamp_of)
 
 

@@ -16,11 +16,16 @@ import numpy as np
 
 P = ParamSpec("P")
 
-USUAL: tuple[bool, bool, Any] = (True, False, None)
+# How closely operations are watched: not at all; so that each knows the line of the user that
+# recorded it; so that, besides, the first number that is not finite raises.
+UNWATCHED, LINES, REFUSING = range(3)
+
+Flags = tuple[bool, int, Any]
+USUAL: Flags = (True, UNWATCHED, None)
 
 
 class Modes(threading.local):
-    """What is switched on in this thread: `flags` is (recording, anomaly, the trace or None)."""
+    """What is switched on in this thread: `flags` is (recording, watch, the trace or None)."""
 
     flags = USUAL
 
@@ -28,19 +33,20 @@ class Modes(threading.local):
 modes = Modes()
 
 
-def set_flags(recording: bool, anomaly: bool, trace: Any) -> None:
+def set_flags(recording: bool, watch: int, trace: Any) -> None:
     """Set the flags of this thread; `modes.flags is USUAL` whenever they are the usual ones."""
-    flags = (recording, anomaly, trace)
+    flags = (recording, watch, trace)
     modes.flags = USUAL if flags == USUAL else flags
 
 
 class Mode(ContextDecorator):
     """Sets one flag in this thread: a context manager and a decorator."""
 
-    place, flag = 0, True
+    place = 0
+    flag: int = True
 
     def __init__(self) -> None:
-        self.before: list[tuple[bool, bool, Any]] = []
+        self.before: list[Flags] = []
 
     def __enter__(self) -> None:
         self.before.append(modes.flags)
@@ -62,6 +68,20 @@ class enable_grad(Mode):  # noqa: N801  PyTorch's own name
     """Inside, operations are recorded, also within `no_grad`. This thread only."""
 
 
+class record_lines(Mode):  # noqa: N801  named as the other modes are
+    """Inside, each operation remembers the line of the caller's program that recorded it.
+
+    Pictures and `diagnose_gradients` show it. Recording is slower. This thread only.
+    """
+
+    place, flag = 1, LINES
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        if self.before[-1][1]:  # the lines are recorded already
+            modes.flags = self.before[-1]
+
+
 class detect_anomaly(Mode):  # noqa: N801  PyTorch's own name
     """Inside, the first operation that makes a NaN or an infinity out of finite numbers raises.
 
@@ -69,7 +89,7 @@ class detect_anomaly(Mode):  # noqa: N801  PyTorch's own name
     shapes and ranges of its inputs. Slow: every result is looked at. This thread only.
     """
 
-    place = 1
+    place, flag = 1, REFUSING
 
     def __init__(self) -> None:
         super().__init__()

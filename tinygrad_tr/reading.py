@@ -12,6 +12,8 @@ from tinygrad_tr.graph import (
     Variable,
     ancestors,
     is_tracked,
+    kinds,
+    node_kinds,
     recorded,
     value_of,
     without,
@@ -42,9 +44,9 @@ def read(
         inputs: list[Any] = []
         plain: list[int] = []  # the places of the inputs that need no gradient
         for x in node.inputs:
-            if isinstance(x, Node):
+            if x.__class__ in node_kinds:
                 inputs.append(values[x])
-            elif is_tracked(x):
+            elif x.__class__ in kinds and x.tracked:
                 inputs.append(x if recording else value_of(x))
             else:
                 plain.append(len(inputs))

@@ -21,11 +21,13 @@ from tinygrad_tr.graph import (
     constant,
     is_tracked,
     kinds,
+    node_kinds,
 )
 from tinygrad_tr.kernels.scattering import Rows
 from tinygrad_tr.kernels.shape import stretched_axes
-from tinygrad_tr.modes import enable_grad, modes
+from tinygrad_tr.modes import REFUSING, enable_grad, modes
 from tinygrad_tr.reading import read, restored
+from tinygrad_tr.trail import Trail
 
 
 def sweep(
@@ -36,6 +38,7 @@ def sweep(
     readings: Mapping[Node, Any] | None = None,
     targets: Collection[Any] = (),
     beyond: bool = True,
+    nodes: Sequence[Node] | None = None,
     watch: Callable[[Node, Any, Sequence[Array | None]], None] | None = None,
     hooks: bool = True,
 ) -> dict[Any, Array]:
@@ -44,12 +47,16 @@ def sweep(
     `roots` are Nodes or leaves. Nodes are visited by falling stamp, so all that flows into a
     node has arrived when it is visited. `readings` replaces the nodes' own pullbacks (those
     of a second reading); `targets` restricts the sweep to the way to them, and unless `beyond`
-    nothing flows through one target to another; `watch` is shown each node with its gradient
-    and what its pullbacks made of it. `free` drops each node's pullbacks as it is passed.
-    Without `hooks`, the user's hooks do not run. Only leaves get gradients that are kept by rows.
+    nothing flows through one target to another; `nodes` are all ancestors of the roots, if known;
+    `watch` is shown each node with its gradient and what its pullbacks made of it. `free` drops
+    each node's pullbacks as it is passed. Without `hooks`, the user's hooks do not run. Only
+    leaves get gradients that are kept by rows.
     """
     targets = frozenset(targets) if targets else ()
-    way = leading_to(targets, roots, beyond) if targets else None
+    way = None
+    if targets:
+        behind = ancestors(roots, () if beyond else targets) if nodes is None else nodes
+        way = leading_to(targets, behind)
     found: dict[Any, Array] = {}  # of targets that are not leaves
     # The first gradient to arrive is borrowed (it may be another's memory), the second makes
     # a sum that is ours, later ones are added in place.
@@ -60,7 +67,7 @@ def sweep(
         if x not in pending and isinstance(x, Node):
             heappush(heap, (-x.stamp, x))
         pending[x] = pending[x] + g if x in pending else g
-    anomaly = modes.flags[1]
+    anomaly = modes.flags[1] == REFUSING
     observed = anomaly or watch is not None
     while heap:
         node = heappop(heap)[1]
@@ -159,12 +166,12 @@ def sum_to(g: Array, shape: tuple[int, ...], node: Node) -> Array:
     return g if g.shape == shape else g.reshape(shape)
 
 
-def leading_to(targets: Collection[Any], roots: Sequence[Any], beyond: bool) -> set[Any]:
-    """The nodes and leaves on a way from the roots to any of the targets."""
+def leading_to(targets: Collection[Any], nodes: Iterable[Node]) -> set[Any]:
+    """The nodes and leaves on a way from any of the nodes, by rising stamp, to the targets."""
     way = set(targets)
-    for node in ancestors(roots, () if beyond else targets):
+    for node in nodes:
         for x in node.inputs:
-            if (isinstance(x, Node) or x.__class__ in kinds) and x in way:
+            if (x.__class__ in node_kinds or x.__class__ in kinds) and x in way:
                 way.add(node)
                 break
     return way
@@ -262,7 +269,10 @@ def differentiate(
         if node.pullbacks is None:
             raise_freed(node)
         refuse_changed(node)
+    trail = Trail()
     with enable_grad():
-        _, readings = read(nodes, {}, recording=True)
+        trail |= read(nodes, {}, recording=True)[1]
         tensors = [s if isinstance(s, Variable) else constant(s) for s in seeds]
-        return sweep(roots, tensors, free=False, readings=readings, targets=targets)
+        found = sweep(roots, tensors, free=False, readings=trail, targets=targets, nodes=nodes)
+    trail.end(found.values())
+    return found

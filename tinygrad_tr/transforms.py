@@ -240,9 +240,10 @@ def hvp(function: Function, inputs: Any, directions: Any) -> tuple[Tensor, list[
 
 def direction(operation: str, d: Any, x: Tensor) -> Tensor:
     """A direction in which an input may move, as a Tensor of the input's shape and dtype."""
-    if np.shape(d) != x.shape:
+    shape = d.shape if isinstance(d, Tensor) else np.shape(d)
+    if shape != x.shape:
         raise ShapeError(
-            operation, "a direction has the shape of its input", got=f"{np.shape(d)}",
+            operation, "a direction has the shape of its input", got=f"{shape}",
             wanted=f"{x.shape}",
         )  # fmt: skip
     if not isinstance(d, Tensor):
