@@ -156,13 +156,13 @@ def chain(n):
 
 def test_a_chain_of_100_000_operations_has_a_dot_text():
     start = time.perf_counter()
-    source = chain(100_000).draw().source
-    assert source.count(" -> ") == 400_000
-    assert time.perf_counter() - start < 60  # about 5 s alone
+    source = chain(100_000).draw(passes="forward", unroll=True).source
+    assert source.count(" -> ") == 200_000
+    assert time.perf_counter() - start < 60  # about 4 s alone
 
 
 def test_what_is_too_large_to_lay_out_says_so_and_keeps_its_dot_text(tmp_path):
-    picture = chain(2000).draw()
+    picture = chain(1001).draw(unroll=True)
     with pytest.raises(tt.GraphError, match="too large to be laid out"):
         picture.save(tmp_path / "long.svg")
     assert "too large" in picture._repr_mimebundle_()["text/plain"]
@@ -187,11 +187,11 @@ def test_weights_used_over_and_over_are_echoed_beside_far_uses_so_that_layout_st
     h = h0
     for _ in range(60):
         h = np.tanh(w * h)
-    picture = h.draw()
+    picture = h.draw(unroll=True)
     start = time.perf_counter()
     shown = sheet(picture)
     assert time.perf_counter() - start < 30  # about 0.3 s alone; minutes with arrows from one w
-    assert "w ↺" in shown
+    assert "w = 0.9 ↺" in shown
     assert "the same tensor again" in shown
     uses = [arrow for arrow in picture.scene.arrows if arrow.way and arrow.way.contribution]
     assert len(uses) == 60

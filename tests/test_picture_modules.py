@@ -102,7 +102,7 @@ def test_a_module_used_twice_has_two_frames_and_its_parameters_stand_around_both
 
 def test_large_models_are_folded_until_they_can_be_read():
     model = nn.Sequential(*(nn.MLP([2, 2, 2, 2]) for _ in range(30)))
-    picture = tt.draw(model, tt.ones(1, 2))
+    picture = tt.draw(model, tt.ones(1, 2), unroll=True)
     assert len(picture.scene.circles) == 30
     assert all(circle.module.kind == "MLP" for circle in picture.scene.circles)
     assert picture.scene.hidden == 150

@@ -8,7 +8,7 @@ import pytest
 import tinygrad_tr as tt
 from tinygrad_tr import nn
 from tinygrad_tr.nn import functional as F
-from tinygrad_tr.picture.repeats import runs
+from tinygrad_tr.picture.repeats import AGAIN, BLOCK, OPERATION, runs
 
 
 class Network(nn.Module):
@@ -66,7 +66,7 @@ def test_a_picture_of_more_steps_is_not_larger(steps):
 
 
 def test_gradients_are_those_of_the_unrolled_picture():
-    folded, unrolled = drawn(8), drawn(8, unroll=True)
+    folded, unrolled = drawn(8), drawn(8, unroll=True, depth=9)
     for name in ("table.weight", "cell.weight_hh", "cell.bias_ih", "head.weight"):
         one, other = (
             next(card for card in picture.scene.cards if card.name == name)
@@ -126,13 +126,20 @@ def test_what_each_step_is_given_is_part_of_the_box():
         ("c" * 5, [(1, 4, 3)]),
         ("xc" * 6, [(2, 10, 4)]),  # a step begins before its call
         ("cx" * 6, [(2, 10, 4)]),
+        ("cx" * 5 + "c", [(2, 10, 4)]),  # the last step is cut short
         ("a" + "xcy" * 7 + "b", [(4, 19, 5)]),
         ("cxcycxcyc", []),
         ("c" * 6 + "x" + "d" * 5, [(1, 5, 4), (8, 11, 3)]),
-        ("x" * 9, []),  # operations alone are no steps
+        ("x" * 9, [(1, 8, 7)]),
+        ("xxy" * 6, [(3, 15, 4)]),
+        ("BB", []),
+        ("BBB", [(1, 3, 2)]),  # of blocks only the first is drawn
+        ("aByByByz", [(3, 7, 2)]),
     ],
 )
 def test_runs_are_found_wherever_a_step_begins(kinds, found):
-    """c and d stand for calls of modules, other letters for operations."""
-    given = [(letter, letter) if letter in "cd" else letter for letter in kinds]
-    assert list(runs(given)) == found
+    """c and d stand for a module called again and again, B for modules alike, others for +, ×."""
+    roles = [AGAIN if k in "cd" else BLOCK if k == "B" else OPERATION for k in kinds]
+    assert runs(kinds, roles, (OPERATION, BLOCK, AGAIN)) == found
+    small = [] if set(kinds).isdisjoint("cd") else found
+    assert runs(kinds, roles, (AGAIN,)) == small  # in a small picture only loops are folded

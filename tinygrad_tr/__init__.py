@@ -21,7 +21,13 @@ from tinygrad_tr.kernels.memory import reuse_freed_memory
 from tinygrad_tr.kernels.openblas import let_idle_threads_rest
 from tinygrad_tr.kernels.threads import cores as get_num_threads
 from tinygrad_tr.kernels.threads import set_num_threads
-from tinygrad_tr.modes import detect_anomaly, enable_grad, is_grad_enabled, no_grad
+from tinygrad_tr.modes import (
+    detect_anomaly,
+    enable_grad,
+    is_grad_enabled,
+    no_grad,
+    record_lines,
+)
 from tinygrad_tr.rules import linear_algebra as linalg
 from tinygrad_tr.rules.activations import *
 from tinygrad_tr.rules.arithmetic import *
@@ -54,7 +60,8 @@ __all__ = [
     "Tensor", "assert_shape", "checkpoint", "detect_anomaly", "enable_grad", "from_numpy",
     "get_default_dtype", "get_num_threads", "grad", "gradcheck", "gradgradcheck",
     "gradient_difference", "hessian", "hvp", "is_grad_enabled", "jacobian", "jvp", "linalg",
-    "no_grad", "norm", "nudge", "set_default_dtype", "set_num_threads", "value_and_grad", "vjp",
+    "no_grad", "norm", "nudge", "record_lines", "set_default_dtype", "set_num_threads",
+    "value_and_grad", "vjp",
 ]  # fmt: skip
 __all__ += creation.__all__
 __all__ += errors.__all__
@@ -71,7 +78,9 @@ __all__ += rules.shape.__all__
 LATER = {
     "compile": "tinygrad_tr.program",
     "data": "tinygrad_tr.data",
+    "diagnose_gradients": "tinygrad_tr.picture",
     "draw": "tinygrad_tr.picture",
+    "film": "tinygrad_tr.picture.filming",
     "files": "tinygrad_tr.files",
     "load": "tinygrad_tr.files",
     "metrics": "tinygrad_tr.metrics",

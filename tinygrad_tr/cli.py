@@ -10,7 +10,7 @@ from pathlib import Path
 import tinygrad_tr as tt
 from tinygrad_tr.errors import ArgumentError, MissingDependencyError, TinygradError
 
-LOOKS = ("passes", "values", "rankdir", "theme", "lang")
+LOOKS = ("passes", "values", "color", "check", "rankdir", "theme", "lang")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,6 +42,8 @@ def parser() -> argparse.ArgumentParser:
                       help="the file; its suffix decides: .svg .png .pdf .dot")  # fmt: skip
     draw.add_argument("--passes", choices=["both", "forward", "backward"], default="both")
     draw.add_argument("--values", choices=["auto", "none", "stats", "full"], default="auto")
+    draw.add_argument("--color", choices=["grad", "gain", "magnitude"], help="what colours show")
+    draw.add_argument("--check", action="store_true", help="finite differences beside gradients")
     draw.add_argument("--rankdir", choices=["LR", "RL", "TB", "BT"], default="LR")
     draw.add_argument("--theme", choices=["light", "dark"], default="light")
     draw.add_argument("--lang", choices=["en", "tr"], default="en")

@@ -6,39 +6,41 @@ plain data, `dot` writes that as DOT text, `render` has it laid out.
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from tinygrad_tr.errors import ArgumentError, DtypeError, GraphError, TinygradError, describe
-from tinygrad_tr.graph import Variable, end_of
-from tinygrad_tr.picture.dot import Writer
-from tinygrad_tr.picture.frames import Call, call_watched
-from tinygrad_tr.picture.naming import Names, names_for, users_frame
-from tinygrad_tr.picture.numbers import SMALL
-from tinygrad_tr.picture.painter import scene_of
-from tinygrad_tr.picture.passes import evaluate
-from tinygrad_tr.picture.render import rendered
-from tinygrad_tr.picture.scene import Scene
+from tinygrad_tr.errors import ArgumentError, GraphError, TinygradError
+from tinygrad_tr.picture.backward import recorded
+from tinygrad_tr.picture.colors import QUANTITIES
+from tinygrad_tr.picture.comparing import comparison
+from tinygrad_tr.picture.drawing import ENTRIES, Drawing
+from tinygrad_tr.picture.health import Finding
+from tinygrad_tr.picture.naming import users_frame
+from tinygrad_tr.picture.page import page_of
+from tinygrad_tr.picture.report import Report, diagnose_gradients
+from tinygrad_tr.picture.subject import subject_of
 from tinygrad_tr.picture.theme import THEMES, WORDS, choose
 
-__all__ = ["Picture", "draw"]
+__all__ = ["Finding", "Picture", "Report", "diagnose_gradients", "draw"]
 
 MOST_LAID_OUT = 2000  # nodes; beyond, Graphviz takes minutes and nobody could read it
-ENTRIES = {"auto": SMALL, "none": 1, "stats": 1, "full": 10_000}
 DIRECTIONS = ("LR", "RL", "TB", "BT")
 SUFFIXES = {".svg": "svg", ".png": "png", ".pdf": "pdf"}
 
 
 class Picture:
-    """A drawn graph. A notebook shows it; `save` writes it; `source` is its DOT text."""
+    """A drawn graph. A notebook shows it; `save` writes it; `source` is its DOT text.
 
-    def __init__(self, scene: Scene, lines: Sequence[str]) -> None:
-        self.scene = scene
-        self.lines = lines
+    Images are not in the DOT text, which would need files for them.
+    """
+
+    def __init__(self, drawing: Drawing) -> None:
+        self.drawing = drawing
+        self.scene = drawing.scene()
+        self.lines = list(drawing.lines(self.scene))
 
     @property
     def source(self) -> str:
@@ -57,31 +59,43 @@ class Picture:
         return self.laid_out("svg").decode()
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture under exactly this name; .svg, .png, .pdf or .dot decides how.
+        """Write the picture under exactly this name; .svg, .png, .pdf, .html or .dot decides how.
 
-        Folders are made.
+        .html is a page that plays both passes, operation by operation. Folders are made.
         """
         path = Path(path)
         suffix = path.suffix.lower()
-        if suffix != ".dot" and suffix not in SUFFIXES:
+        if suffix in SUFFIXES:
+            data = self.laid_out(SUFFIXES[suffix])
+        elif suffix == ".html":
+            data = page_of(self.drawing).encode()
+        elif suffix == ".dot":
+            data = self.source.encode()
+        else:
             raise ArgumentError(
                 "Picture.save", f"unknown kind of file {suffix!r}", got=repr(str(path)),
-                wanted="a name that ends in .svg, .png, .pdf or .dot",
+                wanted="a name that ends in .svg, .png, .pdf, .html or .dot",
             )  # fmt: skip
-        is_text = suffix == ".dot"
-        data = self.source.encode() if is_text else self.laid_out(SUFFIXES[suffix])
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         return path
+
+    def compare(self, other: Picture) -> Picture:
+        """This picture, and on it how far the numbers and gradients of another run are from it.
+
+        The difference is ‖a − b‖/(‖a‖ + ‖b‖), from 0 to 1. Both graphs must consist of the same
+        operations; otherwise a GraphError says where they part.
+        """
+        return Picture(comparison(self.drawing, other.drawing))
 
     def laid_out(self, format_: str) -> bytes:
         if self.scene.size > MOST_LAID_OUT:
             raise GraphError(
                 "draw", "the graph is too large to be laid out", got=f"{self.scene.size:,} nodes",
-                wanted=f"at most {MOST_LAID_OUT:,}: draw(model, x, depth=...) folds modules; "
+                wanted=f"at most {MOST_LAID_OUT:,}: without unroll=True and depth= it is folded; "
                 "the DOT text is in .source and .save('name.dot')",
             )  # fmt: skip
-        return rendered(self.source, format_)
+        return self.drawing.laid_out(self.scene, format_)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """SVG for a notebook; the reason in words where there can be none."""
@@ -105,6 +119,9 @@ def draw(
     names: Mapping[str, Any] | None = None,
     params: Mapping[str, Any] | None = None,
     values: Literal["auto", "none", "stats", "full"] = "auto",
+    color: Literal["grad", "gain", "magnitude"] | None = None,
+    check: bool = False,
+    images: bool = False,
     rankdir: Literal["LR", "RL", "TB", "BT"] | None = None,
     theme: Literal["light", "dark"] = "light",
     lang: Literal["en", "tr"] = "en",
@@ -112,71 +129,33 @@ def draw(
     """The picture of the graph that made a Tensor, several Tensors, or the output of a module.
 
     `draw(model, x)` calls the model, with `loss` applied to its output if given, and frames
-    what each module did; `depth` is how many levels of modules are open. Of five and more equal
-    steps, each with a call of the same module, only the first and the last are drawn unless
-    `unroll`, and a box for the others. Graphs go from left to right, modules from top to bottom,
-    unless `rankdir` says otherwise. Nothing is changed by drawing: it may be done before
-    backward(), after it, and after the graph was freed.
+    what each module did; `depth` is how many levels of modules are open. Unless `unroll`, of five
+    and more steps of a loop the first and the last are drawn, and a box for the others; in a large
+    graph so are loops of plain operations, of three and more blocks alike the first, and of what is
+    still too long the ends. `passes` "backward" draws the operations that compute the gradients,
+    beside those of the forward pass. Graphs go from left to right, modules from top to bottom,
+    unless `rankdir` says otherwise. `color` shows the norm of each tensor's gradient, each
+    operation's gain or each tensor's root mean square on a logarithmic scale; `check` puts central
+    differences beside the gradients; `images` adds weights, filters, feature maps and maps of
+    attention as small images. What `diagnose_gradients` finds is written at its place.
+    Nothing is changed by drawing: it may be done before backward(), after it, and after the graph
+    was freed.
     """
     if rankdir is None:
         rankdir = "TB" if hasattr(what, "named_modules") else "LR"
     for option, value, known in (
         ("passes", passes, ("both", "forward", "backward")), ("values", values, ENTRIES),
-        ("rankdir", rankdir, DIRECTIONS), ("theme", theme, THEMES), ("lang", lang, WORDS),
+        ("color", color, (*QUANTITIES, None)), ("rankdir", rankdir, DIRECTIONS),
+        ("theme", theme, THEMES), ("lang", lang, WORDS),
     ):  # fmt: skip
         choose(option, value, known)
-    is_module = hasattr(what, "named_modules")
-    parameters = dict(what.named_parameters()) if is_module else dict(params or {})
-    found = names_for((names, params, parameters), users_frame(sys._getframe(1)))
-    calls: Sequence[Call] = ()
-    unused: list[tuple[str, Any]] = []
-    if is_module:
-        what, calls = framed(what, inputs, loss, found)
-    elif inputs or loss is not None:
-        raise DtypeError(
-            "draw", "only a module takes inputs and a loss", got=describe(what),
-            wanted="draw(tensor), draw([tensor, ...]) or draw(model, x)",
-        )  # fmt: skip
-    ends = ends_of(what)
-    evaluated = evaluate(ends, backward=passes != "forward", entries=ENTRIES[values])
-    for name, parameter in parameters.items():
-        if parameter not in evaluated.uses and end_of(parameter) not in dict.fromkeys(ends):
-            unused.append((name, parameter))
-    scene = scene_of(
-        ends, evaluated, found, calls=calls, depth=depth, unroll=unroll, unused=unused,
-        entries=ENTRIES[values],
+    frame = users_frame(sys._getframe(1))
+    subject = subject_of("draw", what, inputs, loss, names, params, frame)
+    if passes == "backward":
+        subject, passes = recorded(subject), "forward"
+    return Picture(
+        Drawing(
+            *subject, passes, depth, unroll, values, rankdir, theme, lang, color, check,
+            images,
+        )
     )  # fmt: skip
-    writer = Writer(
-        scene, THEMES[theme], WORDS[lang],
-        passes=passes, numbers=values != "none", rankdir=rankdir,
-    )  # fmt: skip
-    return Picture(scene, list(writer.lines()))
-
-
-def framed(
-    model: Any, inputs: Sequence[Any], loss: Callable[[Any], Any] | None, names: Names
-) -> tuple[Any, Sequence[Call]]:
-    """The output of a module, the calls that made it, and names for its inputs."""
-    for path, parameter in model.named_parameters():
-        names.give(parameter, path)
-    for path, buffer in model.named_buffers():
-        names.give(buffer, path)
-    arguments = [n for n in inspect.signature(model.forward).parameters if n != "self"]
-    for name, x in zip(arguments, inputs, strict=False):
-        if getattr(x, "name", None) is None:
-            names.give(x, name)
-    output, calls = call_watched(model, inputs, loss)
-    if loss is not None:
-        names.give(output, "loss")
-    return output, calls
-
-
-def ends_of(what: Any) -> list[Any]:
-    """The nodes and leaves that are drawn: of one Tensor, or of each in a list or tuple."""
-    tensors = list(what) if isinstance(what, (list, tuple)) else [what]
-    if not tensors or not all(isinstance(t, Variable) for t in tensors):
-        raise DtypeError(
-            "draw", "nothing to draw but Tensors", got=describe(what),
-            wanted="a Tensor, a list of Tensors, or a module and its inputs",
-        )  # fmt: skip
-    return [end_of(t) for t in tensors]

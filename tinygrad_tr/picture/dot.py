@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 
+from tinygrad_tr.picture.badges import (
+    BARE,
+    check_lines,
+    font,
+    in_short,
+    is_wrong,
+    note_lines,
+    tone_line,
+    toned,
+)
+from tinygrad_tr.picture.escaping import clipped, escaped, quoted
 from tinygrad_tr.picture.frames import Call
+from tinygrad_tr.picture.images import captions, image_cell
+from tinygrad_tr.picture.legend import legend_of
 from tinygrad_tr.picture.numbers import (
     Numbers,
+    count_written,
     entries_written,
     shape_written,
     statistics_written,
@@ -14,14 +29,11 @@ from tinygrad_tr.picture.numbers import (
 )
 from tinygrad_tr.picture.scene import Arrow, Card, Circle, Echo, Reason, Scene, short
 from tinygrad_tr.picture.theme import FONT, MONO, Theme
+from tinygrad_tr.picture.thumbnails import Thumbnail
 
-LONGEST_NAME = 60
-BACKSLASH = "\\\u200b"  # with a space of no width behind it, \\N is no escape for Graphviz
-ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\\": BACKSLASH})
 TEXT, SMALL, TINY = 11, 9.5, 8.5  # points
 # Where arrows leave a card and where they come in, behind the letter v (value) or g (gradient).
 PORTS = {"LR": (":e", ":w"), "RL": (":w", ":e"), "TB": ("2:s", "1:n"), "BT": ("1:n", "2:s")}
-BARE = 'BORDER="0" CELLBORDER="0" CELLSPACING="0"'
 FEW = 4  # so many entries are written on an arrow, or summands on a card
 
 
@@ -37,27 +49,50 @@ class Writer:
         passes: str,
         numbers: bool,
         rankdir: str,
+        legend: bool = True,
+        images: bool = False,
     ) -> None:
         self.scene, self.theme, self.words, self.rankdir = scene, theme, words, rankdir
-        self.forward, self.backward = passes != "backward", passes != "forward"
-        self.numbers = numbers
+        self.explained = legend
+        self.backward = passes != "forward"
+        self.numbers, self.images = numbers, images
         dtypes = {card.value.dtype for card in scene.cards if card.role != "constant"}
         self.mixed = len(dtypes) > 1
         self.grounds = {circle.id: self.ground(circle.frame) for circle in scene.circles}
-        self.shown = self.drawn()
+        self.cards = {card.id: card for card in scene.cards}
+        parts: list[Card | Circle | Echo] = [*scene.cards, *scene.circles, *scene.echoes]
+        self.orders = {part.id: self.order(part.frame) for part in parts}
 
     def ground(self, frame: int) -> str:
         """The colour behind what is in a frame."""
         theme = self.theme
         return theme.paper if frame < 0 else theme.frames[self.scene.frames[frame].level % 2]
 
+    def on(self, tone: float | None, *quantities: str) -> Writer:
+        """The writer for what stands on the colour of a number, if the scale is of these."""
+        scale = self.scene.scale
+        if scale is None or scale.quantity not in quantities:
+            return self
+        theme = toned(self.theme, scale, tone)
+        if theme is self.theme:
+            return self
+        other = copy.copy(self)
+        other.theme = theme
+        return other
+
     def lines(self) -> Iterator[str]:
         """The statements between the braces of the digraph."""
         theme = self.theme
+        legend = '""'
+        if self.explained:
+            legend = legend_of(
+                self.scene, theme, self.words, backward=self.backward, numbers=self.numbers,
+                recorded=any(self.orders.values()), images=self.images,
+            )  # fmt: skip
         yield (
             f'\tgraph [rankdir={self.rankdir} bgcolor="{theme.paper}" fontname="{FONT}" '
             f'fontcolor="{theme.ink}" fontsize={SMALL} nodesep=0.28 ranksep=0.34 pad=0.25 '
-            f"outputorder=edgesfirst labelloc=b labeljust=l label={self.legend()}]\n"
+            f"outputorder=edgesfirst labelloc=b labeljust=l label={legend}]\n"
         )
         yield (
             f'\tnode [fontname="{FONT}" fontcolor="{theme.ink}" fontsize={TEXT} shape=plain '
@@ -65,25 +100,21 @@ class Writer:
         )
         yield (
             f'\tedge [fontname="{FONT}" fontsize={SMALL} arrowsize=0.6 tooltip=" " '
-            f'color="{theme.forward}" fontcolor="{theme.backward}"]\n'
+            f'color="{theme.forward}" fontcolor="{theme.backward}" class=forward]\n'
         )
         by_frame: dict[int, list[str]] = {}
         for card in self.scene.cards:
-            if card.id in self.shown:
-                by_frame.setdefault(card.frame, []).append(self.card(card))
+            by_frame.setdefault(card.frame, []).append(self.card(card))
         for circle in self.scene.circles:
-            if circle.id in self.shown:
-                by_frame.setdefault(circle.frame, []).append(self.circle(circle))
+            by_frame.setdefault(circle.frame, []).append(self.circle(circle))
         for echo in self.scene.echoes:
-            if self.forward or echo.id in self.shown:
-                by_frame.setdefault(echo.frame, []).append(self.echo(echo))
+            by_frame.setdefault(echo.frame, []).append(self.echo(echo))
         yield from by_frame.get(-1, ())
         yield from self.frames(by_frame)
-        if self.forward:
-            for arrow in self.scene.arrows:
-                yield f"\t{self.ends(arrow, 'v')}\n"
+        for arrow in self.scene.arrows:
+            yield f"\t{self.computing(arrow)}\n"
         if self.backward:
-            style = f'color="{theme.backward}" style=dashed dir=back'
+            style = f'color="{theme.backward}" style=dashed dir=back class=backward'
             yield f"\tedge [{style}]\n"
             for arrow in self.scene.arrows:
                 if arrow.flows:
@@ -91,14 +122,16 @@ class Writer:
                     text = f" [label={label}]" if label else ""
                     yield f"\t{self.ends(arrow, 'g')}{text}\n"
 
-    def drawn(self) -> set[str]:
-        """The ids of what is in this picture: alone, the backward pass leaves constants out."""
-        if self.forward:
-            return {card.id for card in self.scene.cards} | set(self.grounds)
-        ends = {
-            end for arrow in self.scene.arrows if arrow.flows for end in (arrow.tail, arrow.head)
-        }
-        return ends | {card.id for card in self.scene.cards if card.role in ("leaf", "output")}
+    def computing(self, arrow: Arrow) -> str:
+        """The arrow of a computation. Alone, a recorded backward pass runs the other way."""
+        tail, head = self.orders[arrow.tail], self.orders[arrow.head]
+        if tail != head or head % 2 == 0 or self.backward:
+            return self.ends(arrow, "v")
+        turned = Arrow(arrow.head, arrow.tail, arrow.flows)
+        look = f'color="{self.theme.backward}" style=dashed class=backward'
+        if arrow.tail[0] == "e":
+            look = "class=forward"
+        return f"{self.ends(turned, 'v')} [dir=back {look}]"
 
     def ends(self, arrow: Arrow, port: str) -> str:
         """`t0:v:e -> o0`: arrows meet a card at its value or gradient, and a circle anywhere."""
@@ -113,7 +146,7 @@ class Writer:
         """Clusters within clusters, written without recursion: parents come before children."""
         calls, theme = self.scene.frames, self.theme
         open_: list[int] = []
-        for i in self.scene.open_frames:
+        for i in self.in_order():
             while open_ and open_[-1] != calls[i].around:
                 open_.pop()
                 yield "\t}\n"
@@ -127,6 +160,17 @@ class Writer:
             )
             yield from by_frame.get(i, ())
         yield from ("\t}\n" for _ in open_)
+
+    def in_order(self) -> list[int]:
+        """The open frames so that a pass stands above or left of the backward pass of it."""
+        frames = self.scene.open_frames
+        if self.rankdir in ("TB", "BT"):
+            return frames
+        last = max(map(self.order, frames), default=0)  # Graphviz lays these out from below
+        return [i for order in range(last, -1, -1) for i in frames if self.order(i) == order]
+
+    def order(self, frame: int) -> int:
+        return self.scene.frames[frame].order if frame >= 0 else 0
 
     def frame_title(self, call: Call) -> str:
         first, *rest = [escaped(clipped(part)) for part in call.title(self.words)]
@@ -143,14 +187,18 @@ class Writer:
             "constant": (theme.constant, theme.constant_line, 1, "ROUNDED,DASHED"),
             "result": (theme.card, theme.card_line, 1, "ROUNDED"),
         }[card.role]
+        if is_wrong(card.notes, card.check):
+            line, width = theme.alarm_line, 3
         rows = []
-        if self.forward:
-            rows.append(self.cell("v", self.value_lines(card)))
-        else:
-            rows.append(self.cell("v", [self.title(card)]))
+        on = self.on(card.tone, "magnitude")
+        rows.append(on.cell("v", on.value_lines(card), on is not self))
         if self.backward:
-            rows.append(self.cell("g", self.gradient_lines(card)))
+            on = self.on(card.tone, "grad", "difference")
+            rows.append(on.cell("g", on.gradient_lines(card), on is not self))
         inside = ("" if card.reason else "<HR/>").join(f"<TR>{row}</TR>" for row in rows)
+        notes = note_lines(card.notes, theme, self.words)
+        if notes:
+            inside += f"<TR>{self.cell('n', notes)}</TR>"
         if self.rankdir in ("TB", "BT"):  # arrows meet the upper and lower edge, side by side
             port = '<TD PORT="{}" CELLPADDING="0"></TD>'.format
             upper, lower = (f"<TR>{port(f'v{i}')}{port(f'g{i}')}</TR>" for i in (1, 2))
@@ -161,8 +209,13 @@ class Writer:
             f'tooltip="{quoted(clipped(tooltip(card)))}"]\n'
         )
 
-    @staticmethod
-    def cell(port: str, lines: Sequence[str]) -> str:
+    def cell(self, port: str, lines: Sequence[str], filled: bool = False) -> str:
+        """Some lines; on the colour of the theme's card if it is filled."""
+        if filled:
+            rows = "".join(f"<TR><TD> {line} </TD></TR>" for line in lines)
+            ground = f'STYLE="ROUNDED" BGCOLOR="{self.theme.card}"'
+            table = f'<TABLE {BARE} CELLPADDING="3" {ground}>{rows}</TABLE>'
+            return f'<TD PORT="{port}" CELLPADDING="3">{font(table, self.theme.ink, TEXT)}</TD>'
         if len(lines) == 1:
             return f'<TD PORT="{port}"> {lines[0]} </TD>'
         inside = "".join(f"<TR><TD>{line}</TD></TR>" for line in lines)
@@ -179,7 +232,7 @@ class Writer:
         numbers, title = card.value, self.title(card)
         lines = []
         if card.copies > 1:
-            kind = f"{card.copies} × {shape_written(numbers.shape)} {numbers.dtype}"
+            kind = f"{count_written(card.copies)} × {shape_written(numbers.shape)} {numbers.dtype}"
             lines.append(self.faint(escaped(kind)))
         elif numbers.shape == () and numbers.entries is not None:
             number = written(numbers.entries[0])
@@ -191,11 +244,26 @@ class Writer:
         else:
             kind = f"{shape_written(numbers.shape)} {numbers.dtype}"
             lines.append(f"{title}  {self.faint(escaped(kind))}" if title else self.faint(kind))
+            if self.scene.scale is not None and self.scene.scale.quantity == "magnitude":
+                lines += tone_line(card.tone, self.scene.scale, self.words)
             if self.numbers:
                 lines += self.number_lines(numbers, self.theme.ink)
         if card.changed:
             lines.append(self.faint(f"⚠ {self.words['changed']}"))
-        return lines
+        return lines + self.image(card.image)
+
+    def image(self, thumbnail: Thumbnail | None, part: str = "value") -> list[str]:
+        """The thumbnail, if there is one and images are shown."""
+        if thumbnail is None or not self.images:
+            return []
+        return [image_cell(part, thumbnail, self.theme.name)]
+
+    def told_image(self, circle: Circle) -> list[str]:
+        """The thumbnail of an operation or a folded module, and what it is."""
+        shown = self.image(circle.image)
+        if shown and circle.image:
+            shown += map(self.faint, captions(circle.image, self.words["lang"]))
+        return shown
 
     @staticmethod
     def number_lines(numbers: Numbers, color: str) -> list[str]:
@@ -208,7 +276,8 @@ class Writer:
         return [f"<FONT {font}>{'<BR/>'.join(map(escaped, lines))}</FONT>"] if lines else []
 
     def gradient_lines(self, card: Card) -> list[str]:
-        """The gradient: a number, 0, or – with the reason."""
+        """The gradient: a number, 0, or – with the reason. Beside it, finite differences."""
+        checked = check_lines(card.check, self.theme, self.words)
         if card.reason is not None:
             return [self.faint(f"– {escaped(self.reason(card.reason))}")]
         gradient, color = card.gradient, self.theme.backward
@@ -217,14 +286,27 @@ class Writer:
         symbol = f'<FONT COLOR="{color}">{escaped(name)}'
         if card.copies > 1:
             return [self.faint(self.words["each step"])]
+        image = self.image(card.gradient_image, "gradient")
         if not self.numbers:
-            return [f"{symbol}</FONT>"]
+            return [f"{symbol}</FONT>", *image]
         if gradient.shape == () and gradient.entries is not None:
-            return [f"{symbol} = {self.summed(card)}{written(gradient.entries[0])}</FONT>"]
+            number = self.summed(card) + written(gradient.entries[0])
+            return [f"{symbol} = {number}</FONT>", *checked]
+        numbers = self.number_lines(gradient, color)
         if gradient.entries is None and gradient.least == gradient.greatest:
             everywhere = f"{written(gradient.least)} {self.words['everywhere']}"
-            return [f"{symbol} = {everywhere}</FONT>"]
-        return [f"{symbol}</FONT>", *self.number_lines(gradient, color)]
+            if not self.shows_norm(gradient):
+                return [f"{symbol} = {everywhere}</FONT>", *checked]
+            numbers = [f'<FONT COLOR="{color}">{everywhere}</FONT>']
+        if self.shows_norm(gradient):
+            norm = f"  ‖{name}‖ = {written(gradient.norm)}  "  # wider than Graphviz thinks
+            symbol = f'<FONT COLOR="{color}">{escaped(norm)}'
+        return [f"{symbol}</FONT>", *numbers, *checked, *image]
+
+    def shows_norm(self, gradient: Numbers) -> bool:
+        """Whether the norm is to be written, for a colour stands for it."""
+        scale = self.scene.scale
+        return scale is not None and scale.quantity == "grad" and not gradient.zero
 
     @staticmethod
     def summed(card: Card) -> str:
@@ -245,38 +327,61 @@ class Writer:
     # ------------------------------------------------------------------ operations and arrows
 
     def circle(self, circle: Circle) -> str:
-        theme = self.theme
         if circle.module is not None:
             return self.box(circle)
-        look = f'style=filled fillcolor="{theme.operation}" color="{theme.operation_line}"'
-        if len(circle.symbol) <= 2 and not circle.facts:
+        self = self.on(circle.tone, "gain")
+        theme = self.theme
+        look, notes = self.look(circle), note_lines(circle.notes, theme, self.words)
+        image = self.told_image(circle)
+        if len(circle.symbol) <= 2 and not (circle.facts or circle.of or notes or image):
             size = "shape=circle width=0.36 fixedsize=true fontsize=14"
             return f'\t{circle.id} [{size} {look} label="{quoted(circle.symbol)}"]\n'
         lines = [escaped(circle.symbol)]
+        if circle.of:
+            lines.append(self.faint(escaped(self.words["of"].format(circle.of_what))))
         if circle.facts:
             lines.append(self.faint(escaped(circle.facts)))
-        rows = "".join(f"<TR><TD>{line}</TD></TR>" for line in lines)
+        shape = 'box margin="0.06,0.04"' if image else 'ellipse margin="0.02,0"'
+        rows = "".join(f"<TR><TD>{line}</TD></TR>" for line in [*lines, *image, *notes])
         label = f'<<TABLE {BARE} CELLPADDING="1">{rows}</TABLE>>'
-        return f'\t{circle.id} [shape=ellipse margin="0.02,0" {look} label={label}]\n'
+        return f"\t{circle.id} [shape={shape} {look} label={label}]\n"
 
     def box(self, circle: Circle) -> str:
         """A folded module."""
-        theme, call = self.theme, circle.module
+        self, call = self.on(circle.tone, "gain", "grad"), circle.module
         assert call is not None
         first, *rest = [escaped(clipped(part)) for part in call.title(self.words)]
         title = "<BR/>".join([f"<B>{first}</B>", *rest])
+        title = "<BR/>".join([title, *tone_line(circle.tone, self.scene.scale, self.words)])
         if self.backward and circle.without_gradient:
             lost = self.words["missing"].format(circle.without_gradient)
             title += f"<BR/>{self.faint('– ' + lost)}"
-        return (
-            f'\t{circle.id} [shape=box3d style=filled margin="0.16,0.1" '
-            f'fillcolor="{theme.operation}" color="{theme.operation_line}" label=<{title}>]\n'
-        )
+        title = "<BR/>".join([title, *note_lines(circle.notes, self.theme, self.words)])
+        look, image = self.look(circle), self.told_image(circle)
+        if image:
+            rows = "".join(f"<TR><TD>{line}</TD></TR>" for line in [title, *image])
+            title = f'<TABLE {BARE} CELLPADDING="2">{rows}</TABLE>'
+        return f'\t{circle.id} [shape=box3d margin="0.16,0.1" {look} label=<{title}>]\n'
+
+    def look(self, circle: Circle) -> str:
+        """Fill, line and ink of an operation, and its source line to be hovered over."""
+        theme, wrong = self.theme, is_wrong(circle.notes)
+        line = f'"{theme.alarm_line}" penwidth=3' if wrong else f'"{theme.operation_line}"'
+        of = ""
+        if circle.of:
+            what = quoted(self.words["of"].format(circle.of_what))
+            of = f' class="of-{circle.of}" tooltip="{what}"'
+        fill = f'style=filled fillcolor="{theme.operation}" fontcolor="{theme.ink}"'
+        source = f' tooltip="{quoted(clipped(in_short(circle.line)))}"' if circle.line else ""
+        return f"{fill} color={line}{of}{source}"
 
     def echo(self, echo: Echo) -> str:
         """The name of a tensor whose card stands elsewhere."""
         look = f'style="rounded,dotted" color="{self.theme.card_line}" height=0.25 margin="0.08,0"'
-        return f"\t{echo.id} [shape=box {look} label=<{escaped(clipped(echo.name))} ↺>]\n"
+        text, value = clipped(echo.name), echo.value
+        if self.numbers and value.shape == () and value.entries is not None:
+            text += f" = {written(value.entries[0])}"
+        return f"\t{echo.id} [shape=box {look} label=<{escaped(text)} ↺>]\n"
 
     def arrow_label(self, arrow: Arrow) -> str:
         """`∂u/∂b = c = 2` between numbers, `g @ Wᵀ` and the gain between arrays."""
@@ -285,7 +390,7 @@ class Writer:
             return ""
         lines = []
         if arrow.uses > 1:
-            return f"<{escaped(self.words['uses'].format(arrow.uses))}>"
+            return f"<{escaped(self.words['uses'].format(count_written(arrow.uses)))}>"
         if way.slope is not None and arrow.ratio:
             number = written(way.slope)
             parts = [arrow.ratio, arrow.slope, number if self.numbers else ""]
@@ -303,67 +408,6 @@ class Writer:
         table = f'<TABLE {BARE} CELLPADDING="3" BGCOLOR="{self.grounds[arrow.head]}d8">'
         return f"<{table}<TR><TD>{text}</TD></TR></TABLE>>" if lines else ""
 
-    # ------------------------------------------------------------------ the legend
-
-    def legend(self) -> str:
-        """The notes and the key of the picture, as one table."""
-        scene, words = self.scene, self.words
-        notes = []
-        if scene.changed and self.numbers:
-            notes.append("⚠ " + words["note changed"].format(", ".join(scene.changed)))
-        if scene.summed and self.backward:
-            notes.append(words["note objective"].format(", ".join(scene.summed)))
-        if any(circle.module and circle.module.repeats for circle in scene.circles):
-            notes.append(words["note repeats"])
-        if scene.hidden:
-            notes.append(words["note folded"].format(scene.hidden))
-        rows = [f'<TR><TD ALIGN="LEFT">{escaped(note)}</TD></TR>' for note in notes]
-        for line in self.key():
-            rows.append(f'<TR><TD ALIGN="LEFT">{self.faint("     ".join(line))}</TD></TR>')
-        rows.insert(0, "<TR><TD> </TD></TR>")
-        return f'<<TABLE {BARE} CELLPADDING="2">{"".join(rows)}</TABLE>>'
-
-    def key(self) -> list[list[str]]:
-        """What the shapes, lines and signs of this very picture mean."""
-        scene, words, theme = self.scene, self.words, self.theme
-        roles = {card.role for card in scene.cards if card.id in self.shown}
-        looks = {
-            "leaf": ("▣", theme.leaf_line),
-            "result": ("▢", theme.card_line),
-            "output": ("▣", theme.output_line),
-            "constant": ("⬚", theme.faint),
-        }
-        shapes = [
-            f'<FONT COLOR="{color}">{sign}</FONT> {words[role]}'
-            for role, (sign, color) in looks.items()
-            if role in roles
-        ]
-        modules = [circle.module is not None for circle in scene.circles]
-        if not all(modules):
-            shapes.append(f'<FONT COLOR="{theme.operation_line}">◯</FONT> {words["operation"]}')
-        if any(modules):
-            shapes.append(f'<FONT COLOR="{theme.operation_line}">❒</FONT> {words["module"]}')
-        if scene.echoes:
-            shapes.append(f"↺ {words['echo']}")
-        signs = []
-        if self.forward:
-            signs.append(f'<FONT COLOR="{theme.forward}">──▶ {words["forward"]}</FONT>')
-        if self.backward:
-            signs.append(f'<FONT COLOR="{theme.backward}">◀╌╌ {words["backward"]}</FONT>')
-            signs.append(words["states"])
-        ways = [arrow for arrow in scene.arrows if arrow.way is not None] if self.backward else []
-        facts = []
-        if any("g" in arrow.carried.split() for arrow in ways if not arrow.ratio):
-            facts.append(words["g"])
-        if any(arrow.way and arrow.way.slope is None for arrow in ways) and self.numbers:
-            facts.append(words["gain key"])
-        if any(arrow.way and arrow.way.stretched for arrow in ways):
-            facts.append(words["stretched"])
-        large = any(card.value.entries is None for card in scene.cards)
-        if large and self.numbers:
-            facts.append(words["statistics"])
-        return [line for line in (shapes, signs, facts) if line]
-
 
 def brief(numbers: Numbers) -> str:
     """A contribution in one line."""
@@ -377,31 +421,3 @@ def brief(numbers: Numbers) -> str:
 
 def tooltip(card: Card) -> str:
     return f"{card.name} {shape_written(card.value.shape)} {card.value.dtype}".strip()
-
-
-def clipped(name: str) -> str:
-    """A name of bearable length."""
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
-
-
-def plain(text: str) -> str:
-    """Text of one line, without the characters that XML forbids."""
-    if text.isprintable():
-        return text
-    return "".join(
-        chr(0x2400 + ord(c)) if c < " " else "\ufffd" if is_forbidden(c) else c for c in text
-    )
-
-
-def is_forbidden(c: str) -> bool:
-    return "\x7f" <= c < "\xa0" or "\ud800" <= c <= "\udfff" or c in "\ufffe\uffff"
-
-
-def escaped(text: str) -> str:
-    """Text inside an HTML-like label."""
-    return plain(text).translate(ENTITIES)
-
-
-def quoted(text: str) -> str:
-    """Text inside a quoted attribute: neither escapes nor entities are read out of it."""
-    return plain(text).replace("&", "&amp;").replace("\\", BACKSLASH).replace('"', '\\"')

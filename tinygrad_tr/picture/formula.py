@@ -37,6 +37,8 @@ KNOWN = {
     "normalize": NORMALIZE,
     "normalize_with_moments": NORMALIZE,
     "minimum": ("where(x < y, g, 0)", "where(y < x, g, 0)"),
+    "relu": ("g * (out > 0)",),
+    "relu6": ("g * ((x > 0) & (x < 6))",),
 }
 MATMUL = {  # by whether x and y are vectors
     (False, False): ("g @ y.T", "x.T @ g"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from tinygrad_tr.creation import generator_or_default
 from tinygrad_tr.graph import next_stamp
-from tinygrad_tr.modes import enable_grad
+from tinygrad_tr.modes import enable_grad, record_lines
 from tinygrad_tr.picture.numbers import count_written
 
 
@@ -20,7 +20,9 @@ class Call:
     """One call of a module: what was recorded with a stamp between start and end is inside.
 
     `level` counts from 0, the model itself; `around` is the place in the list of calls of the
-    call it happened in, -1 for none. What `repeats` stands for many steps and is never opened.
+    call it happened in, -1 for none. One that `repeats` so many steps, or blocks `like` one that
+    is drawn, or stands for other `operations`, is never opened. `part` names the frame of a whole
+    pass; `order` is 0 in the forward pass, 1 in the backward pass, 2 in the backward pass of that.
     """
 
     path: str
@@ -31,12 +33,30 @@ class Call:
     end: float
     level: int
     around: int
-    repeats: bool = False
+    repeats: int = 0
+    like: str = ""
+    operations: int = 0
+    part: str = ""
+    order: int = 0
+
+    @property
+    def is_many(self) -> bool:
+        """Whether it stands for steps, blocks or operations that are not drawn."""
+        return bool(self.repeats or self.operations)
 
     def title(self, words: dict[str, str]) -> list[str]:
         """`layers.0`, `Linear(64 → 64)`, `4,160 parameters`: those of them that there are."""
         size = f"{count_written(self.size)} {words['parameters']}" if self.size else ""
-        return [part for part in (self.path, self.kind, size) if part]
+        many = ""
+        if self.part:
+            many = words[f"{self.part} pass"] + f" {self.order}" * (self.order > 1)
+        elif self.operations:
+            many = words["operations"].format(count_written(self.operations))
+        elif self.like:
+            many = words["like"].format(self.repeats, self.like)
+        elif not self.path:
+            many = words["steps"].format(count_written(self.repeats)) if self.repeats else ""
+        return [part for part in (self.path, many, self.kind, size) if part]
 
 
 def call_watched(
@@ -64,7 +84,7 @@ def call_watched(
         inside.append(len(calls))
         calls.append(Call(path, kind_of(module), size, parameters, next_stamp(), 0, level, around))
 
-    with unchanged(model), enable_grad(), watch_calls(watcher):
+    with unchanged(model), enable_grad(), record_lines(), watch_calls(watcher):
         output = model(*inputs)
         if loss is not None:
             output = loss(output)
@@ -123,12 +143,16 @@ def innermost(calls: Sequence[Call], stamps: Sequence[int]) -> list[int]:
     return found
 
 
-def folded(calls: Sequence[Call], depth: int) -> list[int]:
-    """For each call, the outermost call around it at the level `depth`, -1 if it stays open."""
+def folded(calls: Sequence[Call], depth: int, opened: Collection[float] = ()) -> list[int]:
+    """For each call, the outermost call around it at the level `depth`, -1 if it stays open.
+
+    The calls that began at stamps in `opened` are open all the same.
+    """
     boxes: list[int] = []
     for i, call in enumerate(calls):  # a call comes after the one around it
         outer = boxes[call.around] if call.around >= 0 else -1
-        boxes.append(outer if outer >= 0 else (i if call.repeats or call.level >= depth else -1))
+        closed = call.level >= depth and call.start not in opened
+        boxes.append(outer if outer >= 0 else (i if call.is_many or closed else -1))
     return boxes
 
 

@@ -25,6 +25,7 @@ class Names:
         self.names: dict[Any, str] = {}
         self.arrays: dict[int, tuple[Any, str]] = {}  # the array is kept, so that its id stays
         self.taken: set[str] = set()
+        self.derivatives: dict[Any, list[Any]] = {}  # whose gradient a node or leaf is
 
     def give(self, value: Any, name: str, *, other: str = "") -> None:
         """Name a Tensor or array, unless it has a name; by `other` if the name is taken."""

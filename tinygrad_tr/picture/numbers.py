@@ -14,7 +14,21 @@ SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 SUBSCRIPTS = str.maketrans("0123456789-", "₀₁₂₃₄₅₆₇₈₉₋")
 
 SMALL, WIDE = 12, 5  # so many entries of an array are written out, so many of them in a row
+MANY, BINS = 400, 24  # so many entries, and intervals of a histogram, are kept as details
+BLOCK = 2**17  # entries
 WHOLE = 10**6  # below, whole numbers are written out
+
+
+@dataclass(slots=True)
+class Details:
+    """More of an array than a card shows: its first entries, and how the finite ones are spread.
+
+    They are whole rows if a row fits. `counts` are those of equal intervals from the least to the
+    greatest.
+    """
+
+    entries: tuple[float, ...]
+    counts: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -33,28 +47,57 @@ class Numbers:
     greatest: float = math.nan
     strange: int = 0
     zero: bool = False  # every entry is exactly 0
+    details: Details | None = None
+
+    @property
+    def norm(self) -> float:
+        """√Σ x² of the finite entries."""
+        if self.entries is not None:
+            return math.hypot(*filter(math.isfinite, self.entries))
+        finite = math.prod(self.shape) - self.strange
+        return math.sqrt(finite) * math.hypot(self.mean, self.std) if finite else 0.0
+
+    @property
+    def size(self) -> float:
+        """√mean x² of the finite entries: how large a typical one is."""
+        finite = math.prod(self.shape) - self.strange
+        return self.norm / math.sqrt(finite) if finite else 0.0
 
 
-def measure(value: Any, entries: int = SMALL) -> Numbers:
+def measure(value: Any, entries: int = SMALL, detailed: bool = False) -> Numbers:
     """The Numbers of an array or scalar. Up to `entries` of them are kept, in C order.
 
-    Of no more than SMALL, rows longer than WIDE are not.
+    Of no more than SMALL, rows longer than WIDE are not. `detailed` Numbers have Details.
     """
     if not isinstance(value, np.ndarray):
         is_numpy = isinstance(value, np.generic)
         dtype = dtype_name(value.dtype) if is_numpy else type(value).__name__
         number = value.item() if is_numpy else value
-        return Numbers((), dtype, (number,), zero=number == 0)
+        strange = int(not math.isfinite(number))
+        return Numbers((), dtype, (number,), strange=strange, zero=number == 0)
     fits = value.size <= entries and (value.shape[-1:] <= (WIDE,) or entries > SMALL)
     kept = tuple(value.ravel().tolist()) if fits else None
     numbers = Numbers(value.shape, dtype_name(value.dtype), kept, zero=not value.any())
-    finite = value[np.isfinite(value)] if value.dtype.kind == "f" else value
+    is_finite = value.dtype.kind != "f" or np.isfinite(value)
+    finite = value if np.all(is_finite) else value[is_finite]
     numbers.strange = value.size - finite.size
     if finite.size:
-        numbers.mean = float(finite.mean(dtype=np.float64))
-        numbers.std = float(finite.std(dtype=np.float64))
+        numbers.mean, numbers.std = mean_and_std(finite.ravel())
         numbers.least, numbers.greatest = float(finite.min()), float(finite.max())
+    if detailed:
+        counts, _ = np.histogram(finite + 0, BINS) if finite.size else ((), ())
+        row = value.shape[-1] or 1
+        shown = value.ravel()[: MANY - MANY % row if row <= MANY else MANY]
+        numbers.details = Details(tuple(shown.tolist()), tuple(int(count) for count in counts))
     return numbers
+
+
+def mean_and_std(x: np.ndarray[Any, Any]) -> tuple[float, float]:
+    """Of the entries of a row, in double precision, a block after the other to save memory."""
+    blocks = [x[i : i + BLOCK] for i in range(0, x.size, BLOCK)]
+    mean = math.fsum(block.sum(dtype=np.float64) for block in blocks) / x.size
+    squares = math.fsum(float(np.square(block - mean, dtype=np.float64).sum()) for block in blocks)
+    return mean, math.sqrt(squares / x.size)
 
 
 @functools.cache

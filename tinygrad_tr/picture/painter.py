@@ -8,21 +8,20 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.graph import Node, Output, Variable, is_tracked, value_of
-from tinygrad_tr.picture.frames import Call, common, folded, innermost
+from tinygrad_tr.picture.backward import apart
+from tinygrad_tr.picture.echoes import add_echoes
+from tinygrad_tr.picture.folding import folding_of
+from tinygrad_tr.picture.frames import Call, common
+from tinygrad_tr.picture.keywords import keywords_of
+from tinygrad_tr.picture.marks import Marks, mark
 from tinygrad_tr.picture.naming import Names
 from tinygrad_tr.picture.numbers import SUBSCRIPTS, SUPERSCRIPTS, measure
 from tinygrad_tr.picture.passes import Passes, Way
-from tinygrad_tr.picture.repeats import FEWEST, with_repeats
-from tinygrad_tr.picture.scene import Arrow, Card, Circle, Echo, Reason, Scene, short
+from tinygrad_tr.picture.scene import Arrow, Card, Circle, Reason, Scene, short
+from tinygrad_tr.picture.thumbnails import illustrate
 
-COMFORTABLE = 150  # more nodes than this are folded into modules, unless depth= is given
-LONGEST_FACT = 24
-# Arrows that pass many operations cost Graphviz minutes and the reader the thread. Where all
-# together pass more than IN_ALL, a use further than FAR begins at an echo of its tensor.
-FAR, IN_ALL = 12, 400
-# Facts that say how a rule was called, not what the user said, or that the result's shape says.
-INTERNAL = frozenset({"total", "size"})
-PER_AXIS = {"stride": 1, "padding": 0, "dilation": 1}  # a number for each axis; these are usual
+MOST_EQUAL = 3  # so many equal gradients are written
+FEWEST_ALIKE = 3  # tensors of repeated steps; fewer have a card each
 
 
 def scene_of(
@@ -35,18 +34,29 @@ def scene_of(
     unroll: bool = False,
     unused: Sequence[tuple[str, Any]] = (),
     entries: int,
+    whole: bool = False,
+    marks: Marks,
+    images: bool = False,
 ) -> Scene:
-    """The scene of the graph behind the ends. `unused` parameters are shown on their own."""
-    painter = Painter(ends, passes, names, calls, depth, unroll, entries)
+    """The scene of the graph behind the ends. `unused` parameters are shown on their own.
+
+    The `whole` scene has all modules open, no echoes, and every detail of its numbers; `images`
+    adds thumbnails.
+    """
+    painter = Painter(ends, passes, names, calls, depth, unroll, entries, whole)
     for node in passes.nodes:
         if node.__class__ is not Output:
             painter.operation(node)
-    for end in ends:
+    for end in painter.ends:
         painter.card(end, -1)
     for name, leaf in unused:
         names.give(leaf, name)
         painter.unused(leaf)
-    return painter.finished()
+    scene = painter.finished()
+    mark(painter, marks)
+    if images:
+        illustrate(painter)
+    return scene
 
 
 class Painter:
@@ -61,54 +71,42 @@ class Painter:
         depth: int | None,
         unroll: bool,
         entries: int,
+        whole: bool,
     ) -> None:
         self.ends, self.passes, self.names = dict.fromkeys(ends), passes, names
-        self.entries = entries
+        self.entries, self.whole = entries, whole
         operations = [node for node in passes.nodes if node.__class__ is not Output]
-        stamps = [node.stamp for node in operations]
-        places = innermost(calls, stamps)
-        if calls and not unroll:
-            calls = with_repeats(calls, operations, places)
-            places = innermost(calls, stamps)
-        self.calls = calls
-        self.scene = Scene(frames=list(calls))
-        self.place = dict(zip(operations, places, strict=True))
-        self.boxes = folded(calls, self.deepest(places) if depth is None else depth)
+        calls, self.owners = apart(calls, passes.nodes)
+        folding = folding_of(
+            calls, operations, passes.uses, depth=depth, unroll=unroll, whole=whole
+        )
+        self.calls, self.boxes = folding.calls, folding.boxes
+        self.scene = Scene(frames=list(folding.calls), depth=folding.depth)
+        self.place = dict(zip(operations, folding.places, strict=True))
         self.homes = self.leaf_homes()
         self.cards: dict[Any, Card] = {}
         self.circles: dict[Any, Circle] = {}
         self.outputs: dict[Node, list[Node]] = {}
         self.arrows: dict[tuple[str, str], Arrow] = {}
-        self.users: dict[Node, list[Node]] = {}  # outside of the box that a result is made in
+        # The operations and boxes that use a result, other than the box that it is made in.
+        self.users: dict[Node, dict[Node | int, None]] = {}
         self.using: dict[Variable, set[int]] = {}  # the boxes in which a leaf is used
         for node in passes.nodes:
             if node.__class__ is Output:
                 self.outputs.setdefault(node.inputs[0], []).append(node)
-            elif calls:
+            elif self.calls:
                 box = self.box(node)
                 for x in node.inputs:
                     if isinstance(x, Variable):
                         self.using.setdefault(x, set()).add(box)
-                    elif isinstance(x, Node) and self.box(source(x)) != box:
-                        self.users.setdefault(x, []).append(node)
-        self.alike = self.results_alike()
+                    elif isinstance(x, Node) and not self.is_kept(self.box(source(x)), box):
+                        self.users.setdefault(x, {})[node if box < 0 else box] = None
+        self.alike = self.all_alike()
+        self.ends = dict.fromkeys(end for end in self.ends if not self.is_folded_away(end))
         self.unnamed = 0
         self.name_objective()
 
     # ------------------------------------------------------------------ what goes where
-
-    def deepest(self, places: Sequence[int]) -> int:
-        """The depth that shows as much as is comfortable, at least the first level."""
-        depth = 1 + max((call.level for call in self.calls), default=0)
-        while depth > 1 and 2 * self.drawn_at(depth, places) > COMFORTABLE:
-            depth -= 1
-        return depth
-
-    def drawn_at(self, depth: int, places: Sequence[int]) -> int:
-        """How many operations and boxes there are at a depth; results are as many again."""
-        boxes = folded(self.calls, depth)
-        found = [boxes[place] if place >= 0 else -1 for place in places]
-        return found.count(-1) + len(set(found) - {-1})
 
     def leaf_homes(self) -> dict[Any, int]:
         """For each leaf used, the innermost call around all its uses, where it may be drawn."""
@@ -116,7 +114,7 @@ class Painter:
         owned = {p for call in self.calls for p in call.parameters}
         for node, place in self.place.items():
             for x in node.inputs:
-                if isinstance(x, Variable):
+                if isinstance(x, Variable) and not (x in homes and node in self.owners):
                     home = common(self.calls, homes[x], place) if x in homes else place
                     while x not in owned and home >= 0 and self.calls[home].start > x.version[0]:
                         home = self.calls[home].around  # it was made outside
@@ -125,20 +123,41 @@ class Painter:
 
     def box(self, node: Node) -> int:
         """The place of the folded call that the node is inside of, or -1."""
-        place = self.place[node]
+        place = self.place[source(node)]
         return self.boxes[place] if place >= 0 else -1
 
-    def results_alike(self) -> dict[Node, list[Node]]:
-        """For results of repeated steps that the same operations use: all of them, one card."""
-        groups: dict[Any, list[Node]] = {}
+    def all_alike(self) -> dict[Any, list[Any]]:
+        """For results of repeated steps that the same operations use: all of them, one card.
+
+        So for leaves that only boxes of repeated steps use, the same boxes and alike.
+        """
+        groups: dict[Any, list[Any]] = {}
         for x, users in self.users.items():
             if self.repeats(self.box(source(x))) and x not in self.ends:
-                groups.setdefault((self.box(source(x)), *users), []).append(x)
-        large = [group for group in groups.values() if len(group) > FEWEST - 3]
+                groups.setdefault((self.box(source(x)), x.shape, *users), []).append(x)
+        for leaf, boxes in self.using.items():
+            if len(boxes) > 1 and all(map(self.repeats, boxes)) and leaf not in self.ends:
+                groups.setdefault((leaf.tracked, leaf.shape, *sorted(boxes)), []).append(leaf)
+        large = [group for group in groups.values() if len(group) >= FEWEST_ALIKE]
         return {x: group for group in large for x in group}
 
+    def is_kept(self, made: int, box: int) -> bool:
+        """Whether what a box makes is not drawn in a box: in itself, or in a backward pass."""
+        if made < 0 or box < 0:
+            return False
+        return made == box or self.calls[made].order < self.calls[box].order
+
+    def is_folded_away(self, end: Any) -> bool:
+        """Whether all whose gradient this is are leaves without a card of their own."""
+        whose = self.names.derivatives.get(end, ())
+        homes = [self.homes.get(x, -1) for x in whose]
+        return bool(whose) and all(
+            x in self.alike or (home >= 0 and self.boxes[home] >= 0)
+            for x, home in zip(whose, homes, strict=True)
+        )
+
     def repeats(self, box: int) -> bool:
-        return box >= 0 and self.calls[box].repeats
+        return box >= 0 and self.calls[box].is_many
 
     # ------------------------------------------------------------------ drawing
 
@@ -158,7 +177,8 @@ class Painter:
             if card is None:
                 continue
             way = ways[i] if ways else None
-            arrow = self.arrow(card, circle, way, shared=self.repeats(box) or card.copies > 1)
+            shared = self.repeats(box) or card.copies > 1 or (box >= 0 and node in self.owners)
+            arrow = self.arrow(card, circle, way, shared)
             if way is not None:
                 if box >= 0:
                     way.formula = way.slope = None
@@ -202,30 +222,43 @@ class Painter:
         if box < 0:
             return False
         if isinstance(x, Node):
-            made_here = self.box(source(x)) == box
-            return made_here and (x not in self.cards or self.repeats(box))
+            kept = self.is_kept(self.box(source(x)), box)
+            return kept and (x not in self.cards or self.repeats(box))
         if isinstance(x, Variable):
             home = self.homes[x]
             # What only repeated steps are given, such as a word each, is theirs.
             given = self.repeats(box) and not x.tracked and self.using[x] == {box}
-            return given or (home >= 0 and self.boxes[home] == box)
+            return given or (home >= 0 and self.is_kept(self.boxes[home], box))
         return True
 
     def circle(self, node: Node, box: int) -> Circle:
         key = node if box < 0 else box
-        if box >= 0:
+        if self.repeats(box):
+            self.scene.repeated += 1
+        elif box >= 0:
             self.scene.hidden += 1
         if key not in self.circles:
             name = f"o{len(self.circles)}"
             if box < 0:
-                made = Circle(name, node.rule.symbol, facts_of(node), self.place[node])
+                made = Circle(name, node.rule.symbol, keywords_of(node), self.place[node])
             else:
                 call = self.calls[box]
                 lost = sum(p not in self.passes.gradients for p in call.parameters)
                 made = Circle(name, call.path or call.kind, "", call.around, call, lost)
+            owner = self.owners.get(node)
+            if owner is not None:
+                self.tell_owner(made, owner)
             self.circles[key] = made
             self.scene.circles.append(made)
         return self.circles[key]
+
+    def tell_owner(self, circle: Circle, owner: Node) -> None:
+        """Let a circle of a backward pass know the operation that it belongs to."""
+        box = self.box(owner)
+        own = self.circles[owner if box < 0 else box]
+        results = [x for x in self.outputs.get(owner, [owner]) if x in self.cards]
+        names = ", ".join(short(self.cards[x].name) for x in results[:MOST_EQUAL])
+        circle.of, circle.of_what = own.id, f"{own.symbol} → {names}" if names else own.symbol
 
     def input_card(self, node: Node, position: int, box: int) -> Card:
         x = node.inputs[position]
@@ -240,7 +273,7 @@ class Painter:
 
     def card(self, x: Any, box: int, key: Any = None, place: int = -1, made_up: str = "") -> Card:
         """The card of a node's result, a leaf or a plain value, made when first asked for."""
-        group = self.alike.get(x) if isinstance(x, Node) else None
+        group = self.alike.get(x) if isinstance(x, (Node, Variable)) else None
         if group is not None:
             x = group[-1]  # the same card for all of them
         key = x if key is None else key
@@ -258,16 +291,18 @@ class Painter:
                 place = self.homes.get(x, -1)
             role = "leaf" if is_tracked(x) else "constant"
         gradient = passes.gradients.get(x) if isinstance(x, (Node, Variable)) else None
-        name = self.names.of(x)
+        of = [self.cards[y] for y in self.names.derivatives.get(key, ()) if y in self.cards]
+        name = self.names.of(x) or (self.derivative_name(of) if of else "")
         made = Card(
             id=f"t{len(self.cards)}",
             name=name or made_up or self.made_up_name(x),
-            own_name=name is not None,
+            own_name=bool(name),
             role="output" if isinstance(x, Node) and x in self.ends else role,
-            value=measure(value, self.entries),
+            value=measure(value, self.entries, self.whole),
             gradient=gradient,
             reason=None if gradient is not None else self.reason(x),
             frame=place,
+            of=tuple(card.id for card in of),
             copies=1 if group is None else len(group),
         )
         if isinstance(x, Variable) and x in passes.changed:
@@ -276,6 +311,11 @@ class Painter:
         self.cards[key] = made
         self.scene.cards.append(made)
         return made
+
+    def derivative_name(self, of: Sequence[Card]) -> str:
+        """`∂J/∂v = ∂J/∂u`: the gradient that comes to several tensors is one tensor."""
+        names = [f"∂{self.scene.objective}/∂{short(card.name)}" for card in of]
+        return " = ".join(names[:MOST_EQUAL]) + " = …" * (len(names) > MOST_EQUAL)
 
     def made_up_name(self, x: Any) -> str:
         """t₁, t₂, … for what the user gave no name; nothing for a number."""
@@ -304,7 +344,7 @@ class Painter:
 
     def name_objective(self) -> None:
         """J for one number J, Σ for the sum of all entries of what was drawn."""
-        ends = list(self.ends)
+        ends = [end for end in self.ends if end not in self.names.derivatives]
         value = self.passes.values.get(ends[0], None) if isinstance(ends[0], Node) else None
         shown = [self.names.of(end) or "out" for end in ends]
         if len(ends) == 1 and (value is None or np.size(value) == 1):
@@ -321,30 +361,9 @@ class Painter:
                 shown.add(i)
                 i = self.calls[i].around
         self.scene.open_frames = sorted(i for i in shown if i >= 0)
-        add_echoes(self.scene)
+        if not self.whole:
+            add_echoes(self.scene, apart=bool(self.owners) and not self.passes.gradients)
         return self.scene
-
-
-def add_echoes(scene: Scene) -> None:
-    """Let the far uses of tensors begin at echoes, if there are too many of them."""
-    at = {circle.id: i for i, circle in enumerate(scene.circles)}
-    first: dict[str, int] = {}  # where the card of a tensor stands
-    for arrow in scene.arrows:
-        card, circle = (arrow.tail, arrow.head) if arrow.head in at else (arrow.head, arrow.tail)
-        first.setdefault(card, at[circle])
-    uses = [arrow for arrow in scene.arrows if arrow.head in at]
-    if sum(at[arrow.head] - first[arrow.tail] for arrow in uses) <= IN_ALL:
-        return
-    cards = {card.id: card for card in scene.cards}
-    echoes: dict[tuple[str, str], Echo] = {}
-    for arrow in uses:
-        if at[arrow.head] - first[arrow.tail] > FAR:
-            key = arrow.tail, arrow.head
-            if key not in echoes:
-                name, frame = cards[arrow.tail].name, scene.circles[at[arrow.head]].frame
-                echoes[key] = Echo(f"e{len(echoes)}", name, frame)
-            arrow.tail = echoes[key].id
-    scene.echoes += echoes.values()
 
 
 def fill_in(arrow: Arrow, node: Node, given: Sequence[Card | None], place: int, out: str) -> None:
@@ -377,33 +396,3 @@ def source(node: Node) -> Node:
 def held(formula: str) -> str:
     """A formula of more than one factor in parentheses."""
     return f"({formula})" if " " in formula else formula
-
-
-def facts_of(node: Node) -> str:
-    """`axis=0, keepdims`: what the operation was told, where it is not the default."""
-    if not node.keywords:
-        return ""
-    rule = node.rule
-    defaults = dict(zip(rule.by_position, rule.function.__defaults__ or (), strict=False))
-    defaults |= rule.function.__kwdefaults__ or {}
-    defaults |= PER_AXIS
-    facts = []
-    for name, value in node.keywords.items():
-        if name in PER_AXIS and len(set(value)) == 1:
-            (value,) = set(value)
-        if value is None or value is False or isinstance(value, np.ndarray) or name in INTERNAL:
-            continue
-        if name not in defaults or value != defaults[name]:
-            text = "" if name == "index" else f"{name}="
-            facts.append(name if value is True else text + written_fact(value))
-    return ", ".join(fact for fact in facts if len(fact) <= LONGEST_FACT)
-
-
-def written_fact(value: Any) -> str:
-    """An axis, a shape, an index as the user would write it."""
-    if isinstance(value, slice):
-        ends = [value.start, value.stop] + ([value.step] if value.step is not None else [])
-        return ":".join("" if end is None else str(end) for end in ends)
-    if isinstance(value, tuple) and any(isinstance(part, slice) for part in value):
-        return ", ".join(map(written_fact, value))
-    return "…" if value is Ellipsis else str(value)

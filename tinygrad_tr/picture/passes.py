@@ -6,8 +6,9 @@ before `backward()`, after it, and after the graph was freed.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,11 +17,13 @@ import numpy as np
 
 from tinygrad_tr.graph import Node, Output, Variable, ancestors, is_tracked, value_of
 from tinygrad_tr.kernels.shape import stretched_axes
-from tinygrad_tr.modes import modes
+from tinygrad_tr.modes import UNWATCHED, modes
 from tinygrad_tr.picture.formula import Formula, formula_of
 from tinygrad_tr.picture.numbers import Numbers, measure, norm
 from tinygrad_tr.reading import read
 from tinygrad_tr.sweep import sum_to, sweep
+
+RECURRENT = ("rnn", "lstm", "gru")  # rules that are given all steps at once
 
 
 @dataclass(slots=True)
@@ -32,6 +35,7 @@ class Way:
     gain          ‖gradient in‖ / ‖gradient out‖
     stretched     the axes that were broadcast, over which the gradient is summed
     contribution  what arrives this way, where the input is used more than once
+    so_far        the sum of what has arrived there with it, in the order of the sweep
     """
 
     slope: float | None
@@ -39,6 +43,7 @@ class Way:
     gain: float | None
     stretched: tuple[int, ...]
     contribution: Numbers | None
+    so_far: Numbers | None = None
 
 
 @dataclass(slots=True)
@@ -48,15 +53,26 @@ class Passes:
     nodes: list[Node]
     values: dict[Any, Any]
     gradients: dict[Any, Numbers] = field(default_factory=dict)
+    arrays: dict[Any, Any] = field(default_factory=dict)  # the gradients of leaves, whole
+    inner: dict[Node, Any] = field(default_factory=dict)  # and of nodes, if asked for
     ways: dict[Node, list[Way | None]] = field(default_factory=dict)
+    steps: dict[Node, list[float]] = field(default_factory=dict)  # norms of ∂J/∂xₜ, recurrent
     uses: Counter[Any] = field(default_factory=Counter)
     changed: set[Any] = field(default_factory=set)
 
 
-def evaluate(ends: Sequence[Any], *, backward: bool, entries: int) -> Passes:
+def evaluate(
+    ends: Sequence[Any],
+    *,
+    backward: bool,
+    entries: int,
+    detailed: bool = False,
+    inner: bool = False,
+) -> Passes:
     """Values, gradients of the sum of all ends, and the ways in between.
 
-    `ends` are nodes or leaves; up to `entries` numbers of a gradient are kept.
+    `ends` are nodes or leaves; up to `entries` numbers of a gradient are kept, or all details,
+    and with `inner` the gradients of nodes whole.
     """
     nodes = ancestors(ends)
     with undisturbed():
@@ -69,7 +85,8 @@ def evaluate(ends: Sequence[Any], *, backward: bool, entries: int) -> Passes:
                     if isinstance(x, Variable) and x.version[0] > node.stamp:
                         passes.changed.add(x)
         if backward:
-            sweep_back(ends, readings, passes, entries)
+            kept = functools.partial(measure, entries=entries, detailed=detailed)
+            sweep_back(ends, readings, passes, kept, inner)
     return passes
 
 
@@ -77,7 +94,7 @@ def evaluate(ends: Sequence[Any], *, backward: bool, entries: int) -> Passes:
 def undisturbed() -> Iterator[None]:
     """Neither the anomaly mode nor floating-point warnings: a picture shows bad numbers."""
     flags = modes.flags
-    modes.flags = (flags[0], False, None)
+    modes.flags = (flags[0], UNWATCHED, None)
     try:
         with np.errstate(all="ignore"):
             yield
@@ -85,22 +102,33 @@ def undisturbed() -> Iterator[None]:
         modes.flags = flags
 
 
-def sweep_back(ends: Sequence[Any], readings: Any, passes: Passes, entries: int) -> None:
+def sweep_back(
+    ends: Sequence[Any],
+    readings: Any,
+    passes: Passes,
+    kept: Callable[[Any], Numbers],
+    inner: bool,
+) -> None:
     """Fill in the gradients and the ways."""
     values = passes.values
+    sums: dict[Any, Any] = {}  # what has arrived so far where several uses add up
 
     def value_at(x: Any) -> Any:
         return values[x] if isinstance(x, Node) else value_of(x)
 
     def watch(node: Node, g: Any, gradients: Sequence[Any]) -> None:
+        if inner:
+            passes.inner[node] = g
         if node.__class__ is Output:
-            passes.gradients[node] = measure(g, entries)
+            passes.gradients[node] = kept(g)
             return
         several = isinstance(g, list)
         if not several:
-            passes.gradients[node] = measure(g, entries)
+            passes.gradients[node] = kept(g)
         inputs = [value_at(x) for x in node.inputs]
         output = values[node]
+        if node.rule.name in RECURRENT:
+            passes.steps[node] = norms_by_step(node, readings[node][0], g)
         slopes = one_number_slopes(node, readings[node], inputs, output)
         length = norm(g)
         ways: list[Way | None] = [None] * len(inputs)
@@ -108,24 +136,42 @@ def sweep_back(ends: Sequence[Any], readings: Any, passes: Passes, entries: int)
             if gx is None or i >= len(inputs) or not is_tracked(node.inputs[i]):
                 continue
             x = node.inputs[i]
-            stretched = stretched_axes(gx.shape, x.shape)
+            stretched = () if gx.shape == x.shape else stretched_axes(gx.shape, x.shape)
             if stretched:
                 gx = sum_to(gx, x.shape, node)
             pullback = readings[node][0 if node.rule.joint else i]
+            shared = passes.uses[x] > 1
+            if shared:
+                sums[x] = sums[x] + gx if x in sums else gx
             ways[i] = Way(
                 slopes[i],
                 pullback and formula_of(node, i, pullback, inputs, output),
                 norm(gx) / length if length else None,
                 stretched,
-                measure(gx, entries) if passes.uses[x] > 1 else None,
+                kept(gx) if shared else None,
+                kept(sums[x]) if shared else None,
             )
         passes.ways[node] = ways
 
+    passes.arrays = swept(ends, values, readings, watch)
+    for leaf, g in passes.arrays.items():
+        passes.gradients[leaf] = kept(g)
+
+
+def swept(
+    ends: Sequence[Any], values: Any, readings: Any, watch: Callable[[Node, Any, Any], None]
+) -> dict[Any, Any]:
+    """The gradients of the sum of all ends at the leaves; `watch` sees those of the nodes."""
     tracked = [end for end in dict.fromkeys(ends) if is_tracked(end)]
-    seeds = [np.ones_like(value_at(end))[()] for end in tracked]
-    found = sweep(tracked, seeds, free=False, readings=readings, watch=watch, hooks=False)
-    for leaf, g in found.items():
-        passes.gradients[leaf] = measure(g, entries)
+    tops = [values[end] if isinstance(end, Node) else value_of(end) for end in tracked]
+    seeds = [np.ones_like(top)[()] for top in tops]
+    return sweep(tracked, seeds, free=False, readings=readings, watch=watch, hooks=False)
+
+
+def norms_by_step(node: Node, pullback: Callable[..., Any], g: Any) -> list[float]:
+    """The norm of the gradient of a recurrent layer's input x at each step, tracked or not."""
+    to_x, *_ = pullback(g, [i == 0 for i in range(len(node.inputs))])
+    return [norm(gx) for gx in to_x]
 
 
 def one_number_slopes(

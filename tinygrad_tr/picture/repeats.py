@@ -1,97 +1,197 @@
-"""Steps that repeat, such as those of a recurrent network, folded into one box.
+"""What repeats, folded into boxes: steps of a loop, blocks alike, long chains of operations.
 
-Between two calls of the same module stands one step of a loop: the call, and the operations
-before and after it. Of many equal steps the first and the last are drawn, and a box for those
-between.
+A frame holds calls and operations in a row, as they were recorded. Where a stretch of the row
+comes again and again, its first step is drawn, of a loop also the last, and a box for the others.
+Loops within loops are folded from the inside out. A row that is still too long keeps its ends,
+and has a box for what is between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
+import numpy as np
+
+from tinygrad_tr.graph import Variable
 from tinygrad_tr.picture.frames import Call
+from tinygrad_tr.picture.numbers import count_written
 
-FEWEST = 5  # steps; fewer are all drawn
-Item = tuple[float, float, Any]  # the first and last stamp of a call or an operation, and its kind
+OPERATION, AGAIN, BLOCK = range(3)  # a block is a module that is called once in its row
+FEWEST = {OPERATION: 5, BLOCK: 3, AGAIN: 5}  # steps; fewer are all drawn
+LONGEST = 1000  # items of a step
+LONG, FIRST, LAST = 80, 4, 8  # a row with more items keeps so many at its ends
+MOST_NAMED = 5  # kinds of operations named on a box
 
 
-def with_repeats(
-    calls: Sequence[Call], operations: Sequence[Any], places: Sequence[int]
-) -> list[Call]:
-    """The calls with one around each run of middle steps. `places` has the call of each operation.
+@dataclass(slots=True)
+class Item:
+    """A call, an operation, or steps that are folded, recorded from one stamp to another."""
 
-    Calls stay in the order of their stamps, those around before those inside.
+    start: float
+    end: float
+    kind: Hashable  # equal for items that are alike
+    role: int
+    names: tuple[str, ...]  # of the calls, or the symbols of the operations
+
+
+class Rows:
+    """The row of each frame, -1 for what is in none, and the boxes that fold parts of them.
+
+    `places` has the innermost call around each operation, `uses` how often each leaf is used.
     """
-    inside: dict[int, list[Item]] = {}
-    for call in calls:
-        inside.setdefault(call.around, []).append((call.start, call.end, (call.path, call.kind)))
-    for node, place in zip(operations, places, strict=True):
-        inside.setdefault(place, []).append((node.stamp, node.stamp, node.rule.name))
-    made = [
-        between(calls, around, sorted(items)[first:last], steps)
-        for around, items in inside.items()
-        for first, last, steps in runs([kind for *_, kind in sorted(items)])
-    ]
-    return reordered([*calls, *made]) if made else list(calls)
+
+    def __init__(
+        self,
+        calls: Sequence[Call],
+        operations: Sequence[Any],
+        places: Sequence[int],
+        uses: Mapping[Any, int],
+    ) -> None:
+        self.calls, self.operations, self.uses = calls, operations, uses
+        self.stamps = [node.stamp for node in operations]
+        self.starts = [call.start for call in calls]
+        self.rows: dict[int, list[Item]] = {}
+        for node, place in zip(operations, places, strict=True):
+            names = (node.rule.symbol,)
+            item = Item(node.stamp, node.stamp, node.rule.name, OPERATION, names)
+            self.rows.setdefault(place, []).append(item)
+        times = Counter((call.around, call.path) for call in calls)
+        shapes = self.shapes()
+        for call, shape in zip(calls, shapes, strict=True):
+            again = times[call.around, call.path] > 1
+            kind: Hashable = (call.path, call.kind) if again else shape
+            names = (call.path or call.kind or call.part,)
+            item = Item(call.start, call.end, kind, AGAIN if again else BLOCK, names)
+            self.rows.setdefault(call.around, []).append(item)
+        for row in self.rows.values():
+            row.sort(key=attrgetter("start"))
+
+    def shapes(self) -> list[int]:
+        """For each call a number, equal for calls of one kind that do the same inside."""
+        inside: dict[int, list[tuple[float, Hashable]]] = {
+            place: [(item.start, item.kind) for item in row] for place, row in self.rows.items()
+        }
+        known: dict[Hashable, int] = {}
+        shapes = [0] * len(self.calls)
+        for i in reversed(range(len(self.calls))):  # those inside before those around
+            call = self.calls[i]
+            kinds = [kind for _, kind in sorted(inside.pop(i, ()), key=lambda part: part[0])]
+            shapes[i] = known.setdefault((call.kind, *kinds), len(known))
+            inside.setdefault(call.around, []).append((call.start, shapes[i]))
+        return shapes
+
+    def repeated(self, roles: Sequence[int]) -> list[Call]:
+        """Boxes for the steps that follow each other; `roles` are those of steps to be folded."""
+        made = []
+        for around, row in self.rows.items():
+            while found := runs([x.kind for x in row], [x.role for x in row], roles):
+                shorter, position = [], 0
+                for first, last, steps in found:
+                    length = (last - first) // steps
+                    made.append(self.steps(around, row[first - length : last], steps))
+                    shorter += row[position:first]
+                    shorter.append(joined(row[first:last], steps))
+                    position = last
+                row = shorter + row[position:]
+        return made
+
+    def steps(self, around: int, items: Sequence[Item], steps: int) -> Call:
+        """The box of all steps but the first of these items."""
+        length = len(items) // (steps + 1)
+        drawn, items = items[:length], items[length:]
+        role = max(item.role for item in items)
+        if role == BLOCK:
+            path, like = spanned(items), spanned(drawn)
+            return self.box(around, items, path=path, repeats=steps, like=like)
+        called = [name for x in items if x.role == role for name in x.names]
+        title = ", ".join(dict.fromkeys(called))
+        if role == OPERATION:
+            return self.box(around, items, kind=title, repeats=steps)
+        path = f"{title} × {count_written(steps)}"
+        return self.box(around, items, path=path, size=0, repeats=steps)
+
+    def rest(self, boxes: Sequence[int]) -> list[Call]:
+        """Boxes for the middle of rows that are too long; folded calls hold no row of their own."""
+        made = []
+        for around, row in self.rows.items():
+            if len(row) > LONG and (around < 0 or boxes[around] < 0):
+                middle = row[FIRST:-LAST]
+                inside = self.inside(middle)
+                counted = Counter(node.rule.symbol for node in inside).most_common(MOST_NAMED)
+                kind = ", ".join(symbol for symbol, _ in counted)
+                made.append(self.box(around, middle, kind=kind, operations=len(inside)))
+        return made
+
+    def box(self, around: int, items: Sequence[Item], **facts: Any) -> Call:
+        """A call that stands for all of the items, with some facts of its own."""
+        start, end = items[0].start, items[-1].end
+        calls = self.calls[bisect_left(self.starts, start) : bisect_right(self.starts, end)]
+        parameters = dict.fromkeys(p for call in calls for p in call.parameters)
+        parameters |= dict.fromkeys(self.leaves(self.inside(items)))
+        size = sum(int(p.size) for p in parameters)
+        level, order = 0, 0
+        if around >= 0:
+            level, order = self.calls[around].level + 1, self.calls[around].order
+        call = Call("", "", size, tuple(parameters), start - 0.5, end, level, around, order=order)
+        return replace(call, **facts)
+
+    def inside(self, items: Sequence[Item]) -> Sequence[Any]:
+        """The operations from the first of the items to the last."""
+        first = bisect_left(self.stamps, items[0].start)
+        return self.operations[first : bisect_right(self.stamps, items[-1].end)]
+
+    def leaves(self, operations: Sequence[Any]) -> list[Any]:
+        """The leaves with a gradient that only these operations use."""
+        used = Counter(
+            x for node in operations for x in node.inputs if isinstance(x, Variable) and x.tracked
+        )
+        return [leaf for leaf, times in used.items() if times == self.uses[leaf]]
 
 
-def runs(kinds: Sequence[Any]) -> Iterator[tuple[int, int, int]]:
-    """The places of the middle steps of each run, first and last + 1, and how many steps."""
-    position = 0
-    while position < len(kinds):
-        kind = kinds[position]
-        length = period(kinds, position) if isinstance(kind, tuple) else 0
-        steps = 1
-        while (
-            length
-            and kinds[position : position + length]
-            == kinds[position + steps * length : position + (steps + 1) * length]
-        ):
-            steps += 1
-        # The last step ends with its call, whatever comes after it.
-        after = position + steps * length
-        steps += bool(length) and after < len(kinds) and kinds[after] == kind
-        if steps < FEWEST:
-            position += 1
-            continue
-        lead = 0  # what a step does before its call
-        while lead < min(length - 1, position) and (
-            kinds[position - lead - 1] == kinds[position + length - lead - 1]
-        ):
-            lead += 1
-        first = position + length - lead
-        yield first, first + (steps - 2) * length, steps - 2
-        position += steps * length
+def runs(
+    kinds: Sequence[Hashable], roles: Sequence[int], folded: Sequence[int]
+) -> list[tuple[int, int, int]]:
+    """Where steps repeat: the first and the last place + 1 of those not drawn, how many they are.
+
+    Short steps are found before long ones. `folded` are the roles of steps that may be folded.
+    """
+    numbers: dict[Hashable, int] = {}
+    row = np.array([numbers.setdefault(kind, len(numbers)) for kind in kinds], np.int32)
+    taken = np.zeros(len(row), bool)
+    found = []
+    for length in range(1, min(len(row) // 2, LONGEST) + 1):
+        same = np.zeros(len(row) - length + 2, bool)
+        np.equal(row[length:], row[:-length], out=same[1:-1])
+        edges = np.flatnonzero(same[1:] != same[:-1])
+        starts, ends = edges[::2], edges[1::2] + length
+        several = ends - starts > 2 * length
+        for start, end in zip(starts[several].tolist(), ends[several].tolist(), strict=True):
+            role = max(roles[start : start + length])
+            # The last step of a loop may be cut short.
+            steps = (end - start) // length if role == BLOCK else -((start - end) // length)
+            if role not in folded or steps < FEWEST[role] or taken[start:end].any():
+                continue
+            taken[start:end] = True
+            drawn = 1 if role == BLOCK else 2
+            hidden = steps - drawn
+            found.append((start + length, start + length * (hidden + 1), hidden))
+    return sorted(found)
 
 
-def period(kinds: Sequence[Any], position: int) -> int:
-    """How far it is to the next call of the same module; 0 if there is none."""
-    try:
-        return kinds.index(kinds[position], position + 1) - position
-    except ValueError:
-        return 0
+def joined(items: Sequence[Item], steps: int) -> Item:
+    """One item for folded steps."""
+    kinds = tuple(item.kind for item in items[: len(items) // steps])
+    names = dict.fromkeys(name for item in items for name in item.names)
+    role = max(item.role for item in items)
+    return Item(items[0].start - 0.5, items[-1].end, (steps, kinds), role, tuple(names))
 
 
-def between(calls: Sequence[Call], around: int, items: Sequence[Item], steps: int) -> Call:
-    """The box of the steps that these items are."""
-    start, end = items[0][0], items[-1][1]
-    inner = [call for call in calls if start <= call.start and call.end <= end]
-    parameters = tuple(dict.fromkeys(p for call in inner for p in call.parameters))
-    called = [kind[0] or kind[1] for *_, kind in items if isinstance(kind, tuple)]
-    title = f"{', '.join(dict.fromkeys(called))} × {steps}"
-    level = calls[around].level + 1 if around >= 0 else 0
-    return Call(title, "", 0, parameters, start - 0.5, end, level, around, repeats=True)
-
-
-def reordered(calls: Sequence[Call]) -> list[Call]:
-    """The calls by the stamps at which they began, and what is around each found anew."""
-    found: list[Call] = []
-    open_: list[int] = []
-    for call in sorted(calls, key=lambda call: call.start):
-        while open_ and found[open_[-1]].end < call.start:
-            open_.pop()
-        found.append(replace(call, around=open_[-1] if open_ else -1))
-        open_.append(len(found) - 1)
-    return found
+def spanned(items: Sequence[Item]) -> str:
+    """`layers.1 … layers.5`: the first and the last block of items."""
+    names = [name for item in items if item.role == BLOCK for name in item.names]
+    return " … ".join(dict.fromkeys([names[0], names[-1]]))

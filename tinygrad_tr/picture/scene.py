@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tinygrad_tr.picture.check import Check
+from tinygrad_tr.picture.colors import Scale
 from tinygrad_tr.picture.frames import Call
+from tinygrad_tr.picture.health import Finding
 from tinygrad_tr.picture.numbers import Numbers
 from tinygrad_tr.picture.passes import Way
+from tinygrad_tr.picture.thumbnails import Thumbnail
 
 Reason = tuple[str, str]  # a key of theme.WORDS and what stands in its place {0}
 
@@ -30,7 +34,13 @@ class Card:
     frame: int
     changed: bool = False
     parts: list[Numbers] = field(default_factory=list)  # the gradient's summands, if several
+    of: tuple[str, ...] = ()  # the cards whose gradient this is
     copies: int = 1  # so many tensors of repeated steps, of which this is the last
+    tone: float | None = None  # what Scene.scale measures: the norm of the gradient, or the size
+    notes: list[Finding] = field(default_factory=list)  # what was found at this tensor
+    check: Check | None = None
+    image: Thumbnail | None = None  # of the value
+    gradient_image: Thumbnail | None = None
 
 
 @dataclass(slots=True)
@@ -43,6 +53,12 @@ class Circle:
     frame: int
     module: Call | None = None
     without_gradient: int = 0  # parameters folded away that got none
+    of: str = ""  # the circle of the forward pass that this one of the backward pass belongs to
+    of_what: str = ""  # it and its results, such as × → u
+    tone: float | None = None  # what Scene.scale measures: the gain
+    notes: list[Finding] = field(default_factory=list)  # what was found here, or inside the box
+    line: str = ""  # the user's source line, where it was recorded
+    image: Thumbnail | None = None  # of the weights of attention, or of a folded layer
 
 
 @dataclass(slots=True)
@@ -52,6 +68,8 @@ class Echo:
     id: str
     name: str
     frame: int
+    card: str  # its id
+    value: Numbers
 
 
 @dataclass(slots=True)
@@ -85,7 +103,16 @@ class Scene:
     objective: str = ""  # what is differentiated: J, or Σ for a sum of entries
     summed: list[str] = field(default_factory=list)  # the names behind Σ
     changed: list[str] = field(default_factory=list)
+    depth: int = 0  # so many levels of modules are open, unless all are
     hidden: int = 0  # nodes inside folded modules
+    repeated: int = 0  # nodes inside boxes of steps, blocks and chains
+    scale: Scale | None = None  # of the tones, if there are any
+    findings: list[Finding] = field(default_factory=list)  # the worst first
+
+    @property
+    def parts(self) -> list[Card | Circle]:
+        """All tensors and operations."""
+        return [*self.cards, *self.circles]
 
     @property
     def size(self) -> int:

@@ -15,6 +15,7 @@ MONO = "DejaVu Sans Mono,Menlo,Consolas,monospace"
 class Theme:
     """The colours of a sheet. Every meaning they carry is also carried by a shape or a line."""
 
+    name: str
     paper: str
     ink: str
     faint: str
@@ -32,10 +33,14 @@ class Theme:
     operation_line: str
     frames: tuple[str, str]
     frame_line: str
+    alarm: str
+    alarm_line: str
+    good: str
 
 
 THEMES = {
     "light": Theme(
+        name="light",
         paper="#ffffff",
         ink="#1d2733",
         faint="#6a7683",
@@ -53,8 +58,12 @@ THEMES = {
         operation_line="#a9802f",
         frames=("#f7f9fb", "#eff3f7"),
         frame_line="#c3ccd6",
+        alarm="#b00020",
+        alarm_line="#b00020",
+        good="#2f6b28",
     ),
     "dark": Theme(
+        name="dark",
         paper="#15191f",
         ink="#e6ebf0",
         faint="#98a4b1",
@@ -72,12 +81,22 @@ THEMES = {
         operation_line="#d9b25c",
         frames=("#191e25", "#1e242c"),
         frame_line="#404a56",
+        alarm="#ff7a85",
+        alarm_line="#ff7a85",
+        good="#84c07c",
     ),
 }
 
 WORDS = {
     "en": {
+        "lang": "en",
         "parameters": "parameters",
+        "steps": "{0} steps alike",
+        "like": "{0} like {1}",
+        "operations": "{0} operations",
+        "forward pass": "forward pass",
+        "backward pass": "backward pass",
+        "of": "of {0}",
         "gain": "gain",
         "adds": "adds",
         "everywhere": "everywhere",
@@ -99,7 +118,8 @@ WORDS = {
         "recorded.",
         "note objective": "Σ is the sum of all entries of {0}; the gradients are its derivatives.",
         "note folded": "{0} operations are folded into modules; depth= opens more.",
-        "note repeats": "Equal steps are folded into × n; unroll=True draws all of them.",
+        "note repeats": "{0} operations are folded into boxes of steps, blocks and chains; "
+        "unroll=True draws all of them.",
         # the legend
         "leaf": "leaf with a gradient",
         "result": "result",
@@ -109,14 +129,39 @@ WORDS = {
         "echo": "the same tensor again",
         "forward": "forward: values",
         "backward": "backward: local derivative",
+        "recorded": "backward: operations that compute the gradient",
         "g": "g: gradient of the operation's output",
         "gain key": "gain: ‖gradient in‖ / ‖gradient out‖",
         "statistics": "mean ± std [min, max]",
         "stretched": "Σ₀: sum over the stretched axis 0",
         "states": "– not computed   0 exactly zero",
+        # findings, checks and colours
+        "error": "✗ wrong",
+        "warning": "⚠ look here",
+        "note": "· for your information",
+        "more found": "{0} more: diagnose_gradients tells",
+        "differences": "differences",
+        "claimed": "the gradient says {0}",
+        "checked": "✓ ✗ differences: central ones, in float64",
+        "unchecked": "without a sign: it would take too long",
+        "scale grad": "norm of the gradient",
+        "tone grad": "‖gradient‖ = {0}",
+        "tone gain": "gain {0}",
+        "tone magnitude": "size {0}",
+        "tone difference": "difference {0}",
+        "scale difference": "difference of the gradients: ‖a − b‖ / (‖a‖ + ‖b‖)",
+        "scale gain": "gain of an operation: ‖gradient in‖ / ‖gradient out‖",
+        "scale magnitude": "size of the values: √mean x²",
     },
     "tr": {
+        "lang": "tr",
         "parameters": "parametre",
+        "steps": "{0} eş adım",
+        "like": "{1} gibi {0} blok",
+        "operations": "{0} işlem",
+        "forward pass": "ileri geçiş",
+        "backward pass": "geri geçiş",
+        "of": "{0} için",
         "gain": "kazanç",
         "adds": "katkı",
         "everywhere": "her yerde",
@@ -135,7 +180,8 @@ WORDS = {
         "note changed": "Bu sayılar yeniden hesaplandı: {0} graf kaydedildikten sonra değişti.",
         "note objective": "Σ, {0} girdilerinin toplamıdır; gradyanlar onun türevleridir.",
         "note folded": "{0} işlem modüllere katlandı; depth= daha fazlasını açar.",
-        "note repeats": "Eşit adımlar × n olarak katlandı; unroll=True hepsini çizer.",
+        "note repeats": "{0} işlem eş adım, blok ve zincir kutularına katlandı; "
+        "unroll=True hepsini çizer.",
         "leaf": "gradyanlı yaprak",
         "result": "ara sonuç",
         "output": "çıktı",
@@ -144,19 +190,36 @@ WORDS = {
         "echo": "aynı tensör, yeniden",
         "forward": "ileri: değerler",
         "backward": "geri: yerel türev",
+        "recorded": "geri: gradyanı hesaplayan işlemler",
         "g": "g: işlemin çıktısının gradyanı",
         "gain key": "kazanç: ‖giren gradyan‖ / ‖çıkan gradyan‖",
         "statistics": "ortalama ± std [en küçük, en büyük]",
         "stretched": "Σ₀: yayılan 0. eksen boyunca toplam",
         "states": "– hesaplanmadı   0 tam sıfır",
+        "error": "✗ yanlış",
+        "warning": "⚠ buraya bakın",
+        "note": "· bilgi için",
+        "more found": "{0} bulgu daha: diagnose_gradients anlatır",
+        "differences": "sonlu fark",
+        "claimed": "gradyana göre {0}",
+        "checked": "✓ ✗ sonlu fark: merkezi, float64 ile",
+        "unchecked": "işaretsiz: çok uzun sürerdi",
+        "scale grad": "gradyanın normu",
+        "tone grad": "‖gradyan‖ = {0}",
+        "tone gain": "kazanç {0}",
+        "tone magnitude": "büyüklük {0}",
+        "tone difference": "fark {0}",
+        "scale difference": "gradyanların farkı: ‖a − b‖ / (‖a‖ + ‖b‖)",
+        "scale gain": "işlemin kazancı: ‖giren gradyan‖ / ‖çıkan gradyan‖",
+        "scale magnitude": "değerlerin büyüklüğü: √ortalama x²",
     },
 }
 
 
-def choose(option: str, value: object, known: object) -> None:
+def choose(option: str, value: object, known: object, operation: str = "draw") -> None:
     """Refuse a value of an option that is not among the known ones."""
     names = list(known)  # type: ignore[call-overload]  # tables and tuples of names
     if value not in names:
         raise ArgumentError(
-            "draw", f"unknown {option}", got=repr(value), wanted=" or ".join(map(repr, names))
+            operation, f"unknown {option}", got=repr(value), wanted=" or ".join(map(repr, names))
         )
