@@ -288,7 +288,9 @@ class Writer:
             return [self.faint(self.words["each step"])]
         image = self.image(card.gradient_image, "gradient")
         if not self.numbers:
-            return [f"{symbol}</FONT>", *image]
+            norm = f"‖{escaped(name)}‖ = {written(gradient.norm)}"
+            text = f'<FONT COLOR="{color}">{norm}' if self.shows_norm(gradient) else symbol
+            return [f"{text}</FONT>", *image]
         if gradient.shape == () and gradient.entries is not None:
             number = self.summed(card) + written(gradient.entries[0])
             return [f"{symbol} = {number}</FONT>", *checked]

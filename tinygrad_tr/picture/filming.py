@@ -240,7 +240,10 @@ def middle(shapes: Sequence[Element]) -> tuple[float, float]:
 
 # ------------------------------------------------------------------ how it plays
 
-STILL = f"text {{ white-space: pre }} .mono {{ font-family: {MONO} }}"
+STILL = (
+    "text { white-space: pre; text-rendering: geometricPrecision } "
+    f".mono {{ font-family: {MONO} }}"
+)
 
 
 def playing(frames: int) -> str:

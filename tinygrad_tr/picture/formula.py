@@ -34,6 +34,7 @@ KNOWN = {
     "conv": ("conv_transpose(g, weight)", "conv_filter(x, g)", "sum(g)"),
     "conv_transpose": ("conv(g, weight)", "conv_filter(g, x)", "sum(g)"),
     "cross_entropy": ("g * share * (softmax(x) - one_hot(target))", "", ""),
+    "binary_cross_entropy_with_logits": ("g * share * (sigmoid(x) - y)", "-g * share * x"),
     "normalize": NORMALIZE,
     "normalize_with_moments": NORMALIZE,
     "minimum": ("where(x < y, g, 0)", "where(y < x, g, 0)"),

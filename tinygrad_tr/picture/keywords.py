@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_tr.graph import Node
+from tinygrad_tr.picture.numbers import written
 
 LONGEST_FACT = 24
 # Facts that say how a rule was called, not what the user said, or that the result's shape says.
@@ -41,4 +42,6 @@ def written_fact(value: Any) -> str:
         return ":".join("" if end is None else str(end) for end in ends)
     if isinstance(value, tuple) and any(isinstance(part, slice) for part in value):
         return ", ".join(map(written_fact, value))
+    if isinstance(value, float):
+        return written(value)
     return "…" if value is Ellipsis else str(value)

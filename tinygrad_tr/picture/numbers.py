@@ -86,7 +86,7 @@ def measure(value: Any, entries: int = SMALL, detailed: bool = False) -> Numbers
         numbers.least, numbers.greatest = float(finite.min()), float(finite.max())
     if detailed:
         counts, _ = np.histogram(finite + 0, BINS) if finite.size else ((), ())
-        row = value.shape[-1] or 1
+        row = (value.shape[-1] if value.shape else 1) or 1
         shown = value.ravel()[: MANY - MANY % row if row <= MANY else MANY]
         numbers.details = Details(tuple(shown.tolist()), tuple(int(count) for count in counts))
     return numbers

@@ -27,12 +27,12 @@ def rendered(source: str, format_: str, images: Mapping[str, bytes]) -> bytes:
     `images` are the PNG files that the text refers to, by names that tell what is in them. The
     picture holds them itself.
     """
-    if not images:
-        return laid_out(source, format_, "")
-    folder = folder_of_images().name
+    folder = folder_of_images().name if images else ""
     for name, data in images.items():
         Path(folder, name).write_bytes(data)
     picture = laid_out(source, format_, folder)
+    if format_ == "svg":  # or browsers round small letters up, and rows of numbers grow too wide
+        picture = picture.replace(b"<svg ", b'<svg text-rendering="geometricPrecision" ', 1)
     return REFERENCE.sub(lambda found: embedded(found[2], images[found[1].decode()]), picture)
 
 
