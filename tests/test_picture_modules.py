@@ -67,7 +67,7 @@ def test_depth_0_is_one_box_with_its_arrows(model, x):
     assert [circle.module.kind for circle in picture.scene.circles] == ["MLP"]
     assert [card.name for card in picture.scene.cards] == ["x", "out"]
     assert len(picture.scene.arrows) == 2
-    assert "operations are folded into modules; depth= opens more" in sheet(picture)
+    assert "Operations folded into modules: " in sheet(picture)
 
 
 def test_depth_1_opens_the_first_level_and_none_opens_all(model, x):
@@ -120,7 +120,7 @@ def test_a_parameter_that_got_no_gradient_is_marked():
     marked = {card.name for card in picture.scene.cards if card.role == "leaf" and card.reason}
     assert marked == {"idle.weight", "idle.bias"}
     assert {frame_of(picture, name) for name in marked} == {""}
-    assert "– not used" in sheet(picture)
+    assert "– not in this graph" in sheet(picture)
     assert "2 of them without gradient" in sheet(tt.draw(Idle(), tt.ones(1, 2), depth=0))
 
 

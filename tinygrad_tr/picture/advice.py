@@ -116,7 +116,7 @@ ADVICE = {
             "clipped: {share}", "{share} of its inputs are out of bounds and pass no gradient"
         ),
         "masked": Texts("masked: {share}", "{share} of the gradient is masked"),
-        "never used": Texts("learns nothing", "gets no gradient: no operation used it"),
+        "never used": Texts("learns nothing", "gets no gradient: it is not in this graph"),
         "never reached": Texts(
             "learns nothing",
             "gets no gradient: none of the ways back from the result leads to it",
@@ -237,7 +237,7 @@ ADVICE = {
         ),
         "masked": Texts("maskelenen: {share}", "gradyanın {share} kadarı maskeleniyor"),
         "never used": Texts(
-            "hiçbir şey öğrenmiyor", "gradyan almıyor: hiçbir işlem onu kullanmadı"
+            "hiçbir şey öğrenmiyor", "gradyan almıyor: bu grafta yok"
         ),
         "never reached": Texts(
             "hiçbir şey öğrenmiyor",

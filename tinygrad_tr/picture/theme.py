@@ -108,7 +108,7 @@ WORDS = {
         "no_grad": "no_grad()",
         "rule": "{0} has no derivative",
         "unreached": "no gradient arrives",
-        "unused": "not used",
+        "unused": "not in this graph",
         "changed": "changed after recording",
         "missing": "{0} of them without gradient",
         "uses": "{0} uses, the gradients are added",
@@ -117,8 +117,8 @@ WORDS = {
         "note changed": "These numbers are recomputed: {0} was changed after the graph was "
         "recorded.",
         "note objective": "Σ is the sum of all entries of {0}; the gradients are its derivatives.",
-        "note folded": "{0} operations are folded into modules; depth= opens more.",
-        "note repeats": "{0} operations are folded into boxes of steps, blocks and chains; "
+        "note folded": "Operations folded into modules: {0}; depth= opens more.",
+        "note repeats": "Operations folded into boxes of steps, blocks and chains: {0}; "
         "unroll=True draws all of them.",
         # the legend
         "leaf": "leaf with a gradient",
@@ -172,7 +172,7 @@ WORDS = {
         "no_grad": "no_grad() içinde",
         "rule": "{0} türevsiz",
         "unreached": "gradyan ulaşmıyor",
-        "unused": "kullanılmadı",
+        "unused": "bu grafta yok",
         "changed": "kayıttan sonra değişti",
         "missing": "{0} tanesi gradyansız",
         "uses": "{0} kullanım, gradyanlar toplanır",
