@@ -236,9 +236,7 @@ ADVICE = {
             "kırpılan: {share}", "girdilerinin {share} kadarı sınırların dışında: gradyan geçmiyor"
         ),
         "masked": Texts("maskelenen: {share}", "gradyanın {share} kadarı maskeleniyor"),
-        "never used": Texts(
-            "hiçbir şey öğrenmiyor", "gradyan almıyor: bu grafta yok"
-        ),
+        "never used": Texts("hiçbir şey öğrenmiyor", "gradyan almıyor: bu grafta yok"),
         "never reached": Texts(
             "hiçbir şey öğrenmiyor",
             "gradyan almıyor: sonuçtan geriye giden hiçbir yol ona çıkmıyor",
