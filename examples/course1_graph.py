@@ -48,7 +48,7 @@ def main(folder: Path = FOLDER) -> Outcome:
 
     J.backward()
     picture = J.draw()
-    files = [picture.save(folder / name) for name in ("graph.svg", "graph.png")]
+    files = [picture.save(folder / name) for name in ("graph.svg", "graph.png", "graph.html")]
     return Outcome(
         [
             Goal("J", J.item(), 33, 33),

@@ -48,7 +48,13 @@ def test_the_demo_writes_everything_it_says(tmp_path, capsys):
     assert accuracy >= 97
     written = [Path(line.split("→ ")[1]) for line in out.splitlines() if line.startswith("  → ")]
     names = {file.name for file in written}
-    assert {"graph.svg", "graph.png", "digits-loss.png", "digits-confusion.png"} <= names
+    assert {
+        "graph.svg",
+        "graph.png",
+        "graph.html",
+        "digits-loss.png",
+        "digits-confusion.png",
+    } <= names
     assert {"digits-step.svg", "digits-step.png"} <= names
     for file in written:
         assert file.stat().st_size > 1000, file

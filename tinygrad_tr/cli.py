@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     draw.add_argument("expression", help="numbers, names, + - * / ** @, and functions such as tanh")
     draw.add_argument("variables", nargs="*", metavar="NAME=VALUE", help="a=5 or W=[[1,2],[3,4]]")
     draw.add_argument("-o", "--output", type=Path, default=Path("graph.svg"),
-                      help="the file; its suffix decides: .svg .png .pdf .dot")  # fmt: skip
+                      help="the file; its suffix decides: .svg .png .pdf .html .dot")  # fmt: skip
     draw.add_argument("--passes", choices=["both", "forward", "backward"], default="both")
     draw.add_argument("--values", choices=["auto", "none", "stats", "full"], default="auto")
     draw.add_argument("--color", choices=["grad", "gain", "magnitude"], help="what colours show")
