@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -15,8 +15,7 @@ from tinygrad_tr.picture.drawing import Drawing
 from tinygrad_tr.picture.health import Finding
 from tinygrad_tr.picture.marks import Marks
 from tinygrad_tr.picture.numbers import shape_written
-from tinygrad_tr.picture.passes import Passes, swept, undisturbed
-from tinygrad_tr.reading import read
+from tinygrad_tr.picture.passes import Passes, evaluate
 
 Array = Any
 
@@ -27,10 +26,13 @@ class Comparison(Drawing):
 
     other: Sequence[Any] = ()
 
+    inner = True
+
     def marks(self, evaluated: Passes) -> Marks:
         """A note and a colour for each tensor and each operation that differs."""
         found, tones = {}, {}
-        for x, value, gradient in differences(self.ends, self.other):
+        other = evaluate(self.other, backward=True, entries=1, inner=True)
+        for x, value, gradient in differences(evaluated, other, paired(self.ends, self.other)):
             tones[x] = value if gradient is None else gradient
             if (value or gradient) and x.__class__ is not Output:
                 facts: dict[str, float | str] = {"value": value, "gradient": gradient or 0.0}
@@ -49,21 +51,25 @@ def comparison(first: Drawing, second: Drawing) -> Comparison:
 
 
 def differences(
-    ends: Sequence[Any], other: Sequence[Any]
+    first: Passes, second: Passes, pairs: Mapping[Any, Any]
 ) -> Iterator[tuple[Any, float, float | None]]:
     """(node or leaf of the first, the difference of its values, that of its gradients)."""
-    pairs = paired(ends, other)
-    values, gradients = numbers_of(ends)
-    other_values, other_gradients = numbers_of(other)
+    gradients, others = ({**passes.inner, **passes.arrays} for passes in (first, second))
     for x, y in pairs.items():
-        gradient = None
-        if x in gradients and y in other_gradients:
-            gradient = apart(gradients[x], other_gradients[y])
-        yield x, apart(values[x], other_values[y]), gradient
+        value = apart(value_at(first, x), value_at(second, y))
+        both = x in gradients and y in others
+        yield x, value, apart(gradients[x], others[y]) if both else None
+
+
+def value_at(passes: Passes, x: Any) -> Array:
+    return passes.values[x] if isinstance(x, Node) else value_of(x)
 
 
 def paired(ends: Sequence[Any], other: Sequence[Any]) -> dict[Any, Any]:
-    """The nodes and leaves of the first run, each with its counterpart of the second."""
+    """The nodes and leaves of the first run, each with its counterpart of the second.
+
+    Both must be as they were in their runs, or the runs would be made equal.
+    """
     nodes, others = ancestors(ends), ancestors(other)
     pairs: dict[Any, Any] = dict(zip(ends, other, strict=False))
     for i, (a, b) in enumerate(zip(nodes, others, strict=False), start=1):
@@ -83,7 +89,7 @@ def paired(ends: Sequence[Any], other: Sequence[Any]) -> dict[Any, Any]:
 
 
 def refuse_changed(node: Node) -> None:
-    """Raise if a tensor is no longer what it was in the run: then both would be the same."""
+    """Raise if a tensor is no longer what it was when the node recorded it."""
     for x in node.inputs:
         if isinstance(x, Variable) and x.version[0] > node.stamp:
             raise GraphError(
@@ -104,22 +110,6 @@ def told(node: Node) -> str:
     """`relu (3, 4)`."""
     shape = node.shape if isinstance(node.shape, tuple) else ()
     return f"{node.rule.symbol} {shape_written(shape)}"
-
-
-def numbers_of(ends: Sequence[Any]) -> tuple[dict[Any, Array], dict[Any, Array]]:
-    """The values and the gradients of all nodes and leaves of a graph."""
-    nodes = ancestors(ends)
-    gradients: dict[Any, Array] = {}
-
-    def watch(node: Node, g: Array, _: Sequence[Array | None]) -> None:
-        gradients[node] = g
-
-    with undisturbed():
-        values, readings = read(nodes, {}, recording=False)
-        gradients |= swept(ends, values, readings, watch)
-    leaves = {x for node in nodes for x in node.inputs if isinstance(x, Variable)}
-    leaves |= {end for end in ends if isinstance(end, Variable)}
-    return {**values, **{x: value_of(x) for x in leaves}}, gradients
 
 
 def apart(a: Array, b: Array) -> float:

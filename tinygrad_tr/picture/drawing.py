@@ -48,7 +48,7 @@ class Drawing:
         entries = ENTRIES[self.values]
         evaluated = evaluate(
             self.ends, backward=self.passes != "forward", entries=entries, detailed=whole,
-            inner=self.images,
+            inner=self.inner,
         )  # fmt: skip
         drawn = dict.fromkeys(self.ends)
         unused = [
@@ -61,6 +61,11 @@ class Drawing:
             unroll=self.unroll, unused=unused, entries=entries, whole=whole,
             marks=self.marks(evaluated), images=self.images,
         )  # fmt: skip
+
+    @property
+    def inner(self) -> bool:
+        """Whether the gradients of results are needed whole."""
+        return self.images
 
     def marks(self, evaluated: Passes) -> Marks:
         """What is found in the evaluated graph, and how it is coloured."""

@@ -35,7 +35,8 @@ class Way:
     gain          ‖gradient in‖ / ‖gradient out‖
     stretched     the axes that were broadcast, over which the gradient is summed
     contribution  what arrives this way, where the input is used more than once
-    so_far        the sum of what has arrived there with it, in the order of the sweep
+    so_far        the sum of what has arrived there with it, in the order of the sweep, if the
+                  details are kept
     """
 
     slope: float | None
@@ -85,8 +86,7 @@ def evaluate(
                     if isinstance(x, Variable) and x.version[0] > node.stamp:
                         passes.changed.add(x)
         if backward:
-            kept = functools.partial(measure, entries=entries, detailed=detailed)
-            sweep_back(ends, readings, passes, kept, inner)
+            sweep_back(ends, readings, passes, entries, detailed, inner)
     return passes
 
 
@@ -106,11 +106,13 @@ def sweep_back(
     ends: Sequence[Any],
     readings: Any,
     passes: Passes,
-    kept: Callable[[Any], Numbers],
+    entries: int,
+    detailed: bool,
     inner: bool,
 ) -> None:
     """Fill in the gradients and the ways."""
     values = passes.values
+    kept = functools.partial(measure, entries=entries, detailed=detailed)
     sums: dict[Any, Any] = {}  # what has arrived so far where several uses add up
 
     def value_at(x: Any) -> Any:
@@ -141,7 +143,7 @@ def sweep_back(
                 gx = sum_to(gx, x.shape, node)
             pullback = readings[node][0 if node.rule.joint else i]
             shared = passes.uses[x] > 1
-            if shared:
+            if shared and detailed:
                 sums[x] = sums[x] + gx if x in sums else gx
             ways[i] = Way(
                 slopes[i],
@@ -149,23 +151,16 @@ def sweep_back(
                 norm(gx) / length if length else None,
                 stretched,
                 kept(gx) if shared else None,
-                kept(sums[x]) if shared else None,
+                kept(sums[x]) if x in sums else None,
             )
         passes.ways[node] = ways
 
-    passes.arrays = swept(ends, values, readings, watch)
-    for leaf, g in passes.arrays.items():
-        passes.gradients[leaf] = kept(g)
-
-
-def swept(
-    ends: Sequence[Any], values: Any, readings: Any, watch: Callable[[Node, Any, Any], None]
-) -> dict[Any, Any]:
-    """The gradients of the sum of all ends at the leaves; `watch` sees those of the nodes."""
     tracked = [end for end in dict.fromkeys(ends) if is_tracked(end)]
-    tops = [values[end] if isinstance(end, Node) else value_of(end) for end in tracked]
-    seeds = [np.ones_like(top)[()] for top in tops]
-    return sweep(tracked, seeds, free=False, readings=readings, watch=watch, hooks=False)
+    seeds = [np.ones_like(value_at(end))[()] for end in tracked]
+    found = sweep(tracked, seeds, free=False, readings=readings, watch=watch, hooks=False)
+    passes.arrays = found
+    for leaf, g in found.items():
+        passes.gradients[leaf] = kept(g)
 
 
 def norms_by_step(node: Node, pullback: Callable[..., Any], g: Any) -> list[float]:
