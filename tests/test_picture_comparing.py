@@ -60,6 +60,15 @@ def test_runs_of_other_operations_are_refused_where_they_part():
         drawn(model).compare(drawn(other))
 
 
+def test_runs_of_the_same_operations_on_other_tensors_are_refused():
+    x, y = (tt.Tensor(v, requires_grad=True, name=n) for v, n in ((2.0, "x"), (3.0, "y")))
+    with pytest.raises(GraphError, match=r"at operation 1[\s\S]*of other tensors"):
+        (x * x).draw().compare((x * y).draw())
+    square = tt.Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    with pytest.raises(GraphError, match=r"axis=0 \(2,\) and Σ axis=1 \(2,\)"):
+        square.sum(axis=0).draw().compare(square.sum(axis=1).draw())
+
+
 def test_a_run_that_goes_on_is_refused():
     x = tt.Tensor(2.0, requires_grad=True)
     with pytest.raises(GraphError, match="how many"):

@@ -261,6 +261,24 @@ def test_what_was_found_leads_to_its_place(opened):
     assert tab.locator(".chosen").count() == 1
 
 
+def test_a_film_shows_one_frame_at_a_time_by_keys_and_by_itself(opened):
+    w = tt.Tensor(1.0, requires_grad=True, name="w")
+    film = tt.film(w * w)
+    for value in (1.0, 2.0, 3.0):
+        w.assign(value)
+        film()
+    tab = opened(film)
+    shown = "frames.filter((it) => it.style.visibility === 'visible').map((it) => it.textContent)"
+    for count, gradient in (("1 / 3", "= 2"), ("2 / 3", "= 4"), ("3 / 3", "= 6")):
+        assert tab.inner_text("#count") == count
+        (text,) = tab.evaluate(shown)
+        assert gradient in text
+        tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("Home")
+    tab.keyboard.press("Space")
+    tab.wait_for_selector('#count:text-is("3 / 3")')
+
+
 # --------------------------------------------------------------------------- for everybody
 
 

@@ -13,6 +13,7 @@ from tinygrad_tr.errors import GraphError
 from tinygrad_tr.graph import Node, Output, Variable, ancestors, value_of
 from tinygrad_tr.picture.drawing import Drawing
 from tinygrad_tr.picture.health import Finding
+from tinygrad_tr.picture.keywords import keywords_of
 from tinygrad_tr.picture.marks import Marks
 from tinygrad_tr.picture.numbers import shape_written
 from tinygrad_tr.picture.passes import Passes, evaluate
@@ -73,19 +74,24 @@ def paired(ends: Sequence[Any], other: Sequence[Any]) -> dict[Any, Any]:
     nodes, others = ancestors(ends), ancestors(other)
     pairs: dict[Any, Any] = dict(zip(ends, other, strict=False))
     for i, (a, b) in enumerate(zip(nodes, others, strict=False), start=1):
-        if (a.rule, a.shape, len(a.inputs)) != (b.rule, b.shape, len(b.inputs)):
+        facts = keywords_of(a) == keywords_of(b)
+        if not facts or (a.rule, a.shape, len(a.inputs)) != (b.rule, b.shape, len(b.inputs)):
             raise parted(f"at operation {i}", told(a), told(b))
         pairs[a] = b
         refuse_changed(a)
         refuse_changed(b)
         for x, y in zip(a.inputs, b.inputs, strict=True):
-            if isinstance(x, Variable) and isinstance(y, Variable):
-                if x.shape != y.shape:
-                    raise parted(f"at operation {i}", told(a), told(b))
-                pairs[x] = y
+            known = isinstance(x, (Node, Variable))
+            alike = known == isinstance(y, (Node, Variable)) and shape_of(x) == shape_of(y)
+            if not alike or (known and pairs.setdefault(x, y) is not y):
+                raise parted(f"at operation {i}", told(a), f"{told(b)} of other tensors")
     if len(nodes) != len(others) or len(ends) != len(other):
         raise parted("in how many there are", f"{len(nodes):,}", f"{len(others):,}")
     return pairs
+
+
+def shape_of(x: Any) -> Any:
+    return x.shape if hasattr(x, "shape") else np.shape(x)
 
 
 def refuse_changed(node: Node) -> None:
@@ -107,9 +113,10 @@ def parted(where: str, first: str, second: str) -> GraphError:
 
 
 def told(node: Node) -> str:
-    """`relu (3, 4)`."""
+    """`relu (3, 4)`, `Σ axis=0 (4,)`."""
     shape = node.shape if isinstance(node.shape, tuple) else ()
-    return f"{node.rule.symbol} {shape_written(shape)}"
+    parts = node.rule.symbol, keywords_of(node), shape_written(shape)
+    return " ".join(part for part in parts if part)
 
 
 def apart(a: Array, b: Array) -> float:
