@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tinygrad_tr.kernels.moves import address
-from tinygrad_tr.kernels.tiles import LARGE, LINE, ROWS, vector_bytes
+from tinygrad_tr.kernels.tiles import LARGE, LINE, ROWS, add_multiple, vector_bytes
 
 Value = Any  # a number or an address that will be there when the loop runs
 
@@ -80,8 +80,7 @@ class Products:
         from numba.core import cgutils
 
         vector = ir.VectorType(number, lanes)
-        index, whole = ir.IntType(32), count.type
-        everywhere = ir.VectorType(index, lanes)(None)
+        whole = count.type
 
         def columns(begin: Value, step: Value, row: int) -> list[Value]:
             blocks = (builder.gep(begin, [builder.mul(step, whole(n))]) for n in range(self.blocks))
@@ -108,13 +107,7 @@ class Products:
             x = [builder.load(place, align=1) for place in columns(seen, apart_b, 0)]
             for i, row in zip(rows, kept, strict=True):
                 one = builder.load(builder.gep(factors, [whole(i * self.down)]))
-                one = builder.insert_element(vector(ir.Undefined), one, index(0))
-                w = builder.shuffle_vector(one, one, everywhere)
-                for total, numbers in zip(row, x, strict=True):
-                    # Rounded once: "contract" makes one instruction of both.
-                    product = builder.fmul(w, numbers, flags=("contract",))
-                    value = builder.fadd(builder.load(total), product, flags=("contract",))
-                    builder.store(value, total)
+                add_multiple(builder, one, x, row)
         for row, places in zip(kept, targets, strict=True):
             for total, place in zip(row, places, strict=True):
                 builder.store(builder.load(total), place, align=1)

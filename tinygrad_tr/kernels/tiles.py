@@ -170,11 +170,7 @@ def tile(
 
     The next factors are so many numbers `down`.
     """
-    from llvmlite import ir
     from numba.core import cgutils
-
-    index = ir.IntType(32)
-    everywhere = ir.VectorType(index, vector.count)(None)
 
     def at(place: Value) -> Value:
         return builder.bitcast(place, vector.as_pointer())
@@ -189,13 +185,21 @@ def tile(
         x = [load(builder.gep(column, [tap])) for column in columns]
         for factor, sums in zip(factors, kept, strict=True):
             one = builder.load(builder.gep(factor, [builder.mul(step.index, down)]))
-            one = builder.insert_element(vector(ir.Undefined), one, index(0))
-            w = builder.shuffle_vector(one, one, everywhere)
-            for place, numbers in zip(sums, x, strict=True):
-                # Rounded once: "contract" makes one instruction of both.
-                product = builder.fmul(w, numbers, flags=("contract",))
-                total = builder.fadd(builder.load(place), product, flags=("contract",))
-                builder.store(total, place)
+            add_multiple(builder, one, x, sums)
     for row, sums in zip(targets, kept, strict=True):
         for target, place in zip(row, sums, strict=True):
             builder.store(builder.load(place), at(target), align=1)
+
+
+def add_multiple(builder: Any, one: Value, numbers: list[Value], sums: list[Value]) -> None:
+    """What is at the sums += one number · vectors of numbers, rounded once."""
+    from llvmlite import ir
+
+    vector, index = numbers[0].type, ir.IntType(32)
+    first = builder.insert_element(vector(ir.Undefined), one, index(0))
+    w = builder.shuffle_vector(first, first, ir.VectorType(index, vector.count)(None))
+    for place, those in zip(sums, numbers, strict=True):
+        # "contract" makes one instruction of both.
+        product = builder.fmul(w, those, flags=("contract",))
+        total = builder.fadd(builder.load(place), product, flags=("contract",))
+        builder.store(total, place)
