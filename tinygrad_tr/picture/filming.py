@@ -264,4 +264,4 @@ def playing(frames: int) -> str:
 def page(svg: str, film: Film) -> str:
     """The HTML text with a slider."""
     title = html.escape(film.frames[0].scene.objective)
-    return filled("film.html", ["film.js"], film.drawing, title=title, film=svg)
+    return filled("film.html", ["player.js", "film.js"], film.drawing, title=title, film=svg)

@@ -36,7 +36,7 @@ def page_of(drawing: Drawing) -> str:
     words = page_words(drawing.lang)
     return filled(
         "page.html",
-        ("sheets.js", "steps.js", "view.js", "details.js", "colors.js", "start.js"),
+        ("player.js", "sheets.js", "steps.js", "view.js", "details.js", "colors.js", "start.js"),
         drawing,
         title=html.escape(title_of(scene, drawing)),
         images=" · ".join(image_key(scene, light.theme, drawing.lang)),

@@ -1,4 +1,3 @@
-"use strict";
 // One sheet for each module, laid out apart. Opening a module puts its sheet where its box
 // stands and stretches the sheet around it, so that all neighbours stay neighbours.
 
@@ -6,9 +5,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const { cards, circles, frames, sheets, steps, words } = data;
 const SVG = "http://www.w3.org/2000/svg";
 const OUTSIDE = -1, BAR = 20, MARGIN = 6, LETTER = 6.4; // of the frame around an open sheet
-const find = (id) => document.getElementById(id);
 const canvas = find("canvas"), world = find("world");
-const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 function element(name, attributes = {}, ...inside) {
   const made = document.createElement(name);

@@ -1,8 +1,6 @@
 // Buttons, keys, search, the list of all steps, and the beginning.
 
 const actions = {
-  first: () => step(-steps.length), back: () => step(-1), next: () => step(1),
-  last: () => step(steps.length), play: () => play(!playing),
   "zoom-in": () => zoom(1.3), "zoom-out": () => zoom(1 / 1.3), fit: () => fit(),
   "open-all": () => { Object.keys(sheets).forEach((it) => opened.add(+it)); rebuild(); begin(); },
   "close-all": () => { opened.clear(); rebuild(); begin(); },
@@ -13,22 +11,14 @@ const actions = {
   },
 };
 for (const [id, action] of Object.entries(actions)) find(id).addEventListener("click", action);
-find("time").addEventListener("input", (event) => { play(false); show(+event.target.value); follow(); });
 
-const keys = {
-  " ": "play", ArrowRight: "next", ArrowLeft: "back", Home: "first", End: "last",
-  "+": "zoom-in", "=": "zoom-in", "-": "zoom-out", 0: "fit",
-};
-addEventListener("keydown", (event) => {
-  const { target, key } = event;
-  if (event.ctrlKey || event.metaKey || event.altKey || target.matches("input, select, summary")) return;
+listen({ "+": "zoom-in", "=": "zoom-in", "-": "zoom-out", 0: "fit" }, ({ key, target }) => {
   const part = target.closest("[data-id]");
   if (key === "/") find("query").focus();
   else if (key === "Escape") choose("");
   else if (part && (key === "Enter" || key === " ")) activate(part);
-  else if (key in keys && !(target.matches("button") && key === " ")) find(keys[key]).click();
-  else return;
-  event.preventDefault();
+  else return false;
+  return true;
 });
 
 const named = Object.entries(cards).filter(([, card]) => card.name).map(([id, card]) => [card.name, id])
@@ -51,7 +41,7 @@ find("all").addEventListener("toggle", () => {
   list.append(...steps.map((it, i) => {
     const text = [it.formula, ...it.arrivals.map(({ formula }) => formula)].filter(Boolean).join("  ·  ");
     const button = element("button", {}, `${it.backward ? "◀" : "▶"} ${text}`);
-    button.addEventListener("click", () => { play(false); show(i + 1); follow(); });
+    button.addEventListener("click", () => move(i + 1));
     return element("li", {}, button);
   }));
   markStep();
@@ -74,7 +64,6 @@ find("findings").querySelector("ul").append(...data.findings.map(({ text, name, 
   return element("li", {}, button);
 }));
 
-find("time").max = steps.length;
 rebuild();
 color(data.color);
 begin();

@@ -1,6 +1,6 @@
 // Both passes, step by step: what is lit, what is known already, and what is told.
 
-let position = 0, playing = 0;
+let position = 0;
 const madeAt = {}, knownAt = {}; // the step after which a value or a gradient is there
 steps.forEach((step, i) => {
   if (!step.backward) step.makes.forEach((id) => { madeAt[id] = i + 1; });
@@ -8,13 +8,9 @@ steps.forEach((step, i) => {
   step.arrivals.filter(({ last }) => last).forEach(({ card }) => { knownAt[card] = i + 1; });
 });
 
-function show(k) {
-  position = Math.max(0, Math.min(steps.length, k));
+function draw(k) {
+  position = k;
   const step = position ? steps[position - 1] : null;
-  find("time").value = position;
-  find("count").value = `${position} / ${steps.length}`;
-  for (const id of ["first", "back"]) find(id).disabled = position === 0;
-  for (const id of ["next", "last"]) find(id).disabled = position === steps.length;
   const now = new Set(step ? visible(step.circle) : []);
   const touched = new Set(step ? [...step.reads, ...step.makes].flatMap(visible) : []);
   for (const [id, parts] of shown)
@@ -85,25 +81,10 @@ function tell(step) {
   find("step").replaceChildren(title, ...told(step));
 }
 
-function play(on) {
-  clearTimeout(playing);
-  playing = 0;
-  find("play").textContent = on ? "❚❚" : "▶";
-  find("play").title = `${on ? words.pause : words.play} (${words.space})`;
-  find("play").setAttribute("aria-label", on ? words.pause : words.play);
-  if (!on) return;
-  if (position === steps.length) show(0);
-  const go = () => {
-    show(position + 1);
-    follow();
-    if (position === steps.length) play(false);
-    else playing = setTimeout(go, +find("speed").value);
-  };
-  playing = setTimeout(go, 150);
-}
-
-function step(by) {
-  play(false);
-  show(position + by);
-  follow();
-}
+const { show, move } = player({
+  last: steps.length,
+  draws: draw,
+  counted: (k) => `${k} / ${steps.length}`,
+  rests: () => +find("speed").value,
+  moved: follow,
+});
